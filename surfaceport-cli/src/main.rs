@@ -1,0 +1,2 @@
+//! The `surfaceport` program.
+fn main() {}
