@@ -2,7 +2,10 @@
 mod error;
 mod format;
 mod geometry;
+mod mode;
 mod outcome;
+#[allow(dead_code)]
+mod swapchain;
 mod sync;
 mod time;
 
@@ -11,5 +14,6 @@ pub use format::{ColorSpace, Format};
 pub use geometry::{
     Damage, GeometryError, MAX_SIDE, MAX_STRIDE, Rect, STRIDE_ALIGN, Scale, Size, SurfaceDescriptor,
 };
+pub use mode::PresentMode;
 pub use outcome::{FrameId, Outcome};
 pub use time::{Deadline, Timestamp};

@@ -1,0 +1,107 @@
+//! The damage ring: what changed from each frame to the next.
+//!
+//! Damage is relative to the frame before, and that frame may never have been
+//! shown. So the child writes an entry a frame, keyed by its sequence, and the
+//! host unions all entries since the frame that it took before. A gap (an entry
+//! that was overwritten, or is being written) means that all may have changed.
+
+use super::at;
+use super::word::SEQUENCE_SPAN;
+use crate::geometry::{Damage, Rect};
+use crate::sync::{AtomicU64, Ordering, fence};
+
+/// How many frames back the ring reaches.
+pub(crate) const DAMAGE_ENTRIES: usize = 64;
+
+/// 64 entries of 64 bytes, by sequence modulo 64.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct DamageRing {
+    entries: [Entry; DAMAGE_ENTRIES],
+}
+
+impl Default for DamageRing {
+    fn default() -> Self {
+        Self { entries: core::array::from_fn(|_| Entry::default()) }
+    }
+}
+
+/// Header: bits 0–37 the sequence, 40–42 the number of rectangles, 43 "full",
+/// 63 "valid". A rectangle: x, y, width, height, 16 bits each, x lowest.
+#[derive(Debug, Default)]
+#[repr(C)]
+struct Entry {
+    header: AtomicU64,
+    rects: [AtomicU64; Damage::MAX_RECTS],
+}
+
+const COUNT_SHIFT: u32 = 40;
+const FULL: u64 = 1 << 43;
+const VALID: u64 = 1 << 63;
+
+fn pack(rect: Rect) -> u64 {
+    let side = |value: u32| u64::from(u16::try_from(value).unwrap_or(u16::MAX));
+    side(rect.x) | side(rect.y) << 16 | side(rect.width) << 32 | side(rect.height) << 48
+}
+
+fn unpack(word: u64) -> Rect {
+    let side = |shift: u32| (word >> shift) as u32 & 0xffff;
+    Rect::new(side(0), side(16), side(32), side(48))
+}
+
+impl DamageRing {
+    /// Child: says what changes with a frame, before it is presented.
+    pub(crate) fn write(&self, sequence: u64, damage: &Damage) {
+        let entry = at(&self.entries, sequence);
+        let key = VALID | sequence % SEQUENCE_SPAN;
+        let Some(rects) = damage.rects() else {
+            entry.header.store(key | FULL, Ordering::Release);
+            return;
+        };
+        // A reader between the first store and the last finds no valid entry.
+        entry.header.store(0, Ordering::Relaxed);
+        fence(Ordering::Release);
+        for (word, rect) in entry.rects.iter().zip(rects) {
+            word.store(pack(*rect), Ordering::Relaxed);
+        }
+        let count = (rects.len() as u64) << COUNT_SHIFT;
+        entry.header.store(key | count, Ordering::Release);
+    }
+
+    /// Host: what changed with one frame; full if that is not known any more.
+    fn read(&self, sequence: u64) -> Damage {
+        let entry = at(&self.entries, sequence);
+        let header = entry.header.load(Ordering::Acquire);
+        if header & (VALID | FULL | (SEQUENCE_SPAN - 1)) != VALID | sequence % SEQUENCE_SPAN {
+            return Damage::FULL;
+        }
+        let count = ((header >> COUNT_SHIFT) & 7) as usize;
+        let mut damage = Damage::NONE;
+        for word in entry.rects.iter().take(count) {
+            damage.add(unpack(word.load(Ordering::Relaxed)));
+        }
+        fence(Ordering::Acquire);
+        if entry.header.load(Ordering::Relaxed) == header { damage } else { Damage::FULL }
+    }
+
+    /// Host: what changed after frame `from` up to and with frame `to`. Looks
+    /// at no more than the ring's 64 entries.
+    pub(crate) fn since(&self, from: u64, to: u64) -> Damage {
+        if from == 0 || to.saturating_sub(from) > DAMAGE_ENTRIES as u64 {
+            return Damage::FULL;
+        }
+        let mut all = Damage::NONE;
+        for sequence in from + 1..=to {
+            all.union(&self.read(sequence));
+            if all == Damage::FULL {
+                break;
+            }
+        }
+        all
+    }
+
+    /// Child: empties the ring.
+    pub(super) fn reset(&self) {
+        self.entries.iter().for_each(|entry| entry.header.store(0, Ordering::Relaxed));
+    }
+}

@@ -1,0 +1,204 @@
+//! The host's side of the word: its account of every slot, and its transitions.
+//!
+//! The word is hostile. Each transition reads it once into a local and judges
+//! that value against the private account; [`Host::judge`] is a total function
+//! of the two. An impossible value is a [`Violation`], which ends the session.
+//!
+//! No operation here loops. A `fetch_and` or `fetch_or` whose result is used
+//! compiles to a compare-and-swap loop on x86-64, which a child could keep
+//! failing for ever; so the result of each `fetch_or` is dropped and the word is
+//! loaded after it. `cargo xtask disasm` looks at the machine code.
+
+use super::child::fifo_entry;
+use super::word::{CHILD_SLEEPS, FREE, HOST_SLEEPS, Word, widen};
+use crate::error::Violation;
+use crate::mode::PresentMode;
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
+
+/// Which slots the host holds. Private memory, shared by the session, which
+/// takes, and the frames, which give back from any thread.
+#[derive(Debug)]
+pub(crate) struct Account {
+    held: AtomicU32,
+}
+
+impl Account {
+    /// Nothing is held.
+    pub(crate) fn new() -> Self {
+        Self { held: AtomicU32::new(0) }
+    }
+
+    fn held(&self) -> u32 {
+        self.held.load(Ordering::Acquire)
+    }
+
+    fn hold(&self, slot: u8) {
+        self.held.fetch_or(1 << slot, Ordering::Relaxed);
+    }
+
+    fn clear(&self, slot: u8) {
+        self.held.fetch_and(!(1 << slot), Ordering::Release);
+    }
+
+    /// How many slots are held.
+    pub(crate) fn count(&self) -> u32 {
+        self.held().count_ones()
+    }
+
+    /// Gives a slot back. `true`: the child sleeps, ring.
+    ///
+    /// The account is cleared first: once the bit is in the word, the child may
+    /// present the slot again at once, on another processor.
+    #[inline(never)]
+    pub(crate) fn release(&self, word: &AtomicU64, slot: u8) -> bool {
+        self.clear(slot);
+        give_back(word, 1 << slot)
+    }
+}
+
+/// Puts bits back into the word. `true`: the child sleeps although a slot is
+/// free for it, ring.
+#[inline(always)]
+fn give_back(word: &AtomicU64, bits: u64) -> bool {
+    word.fetch_or(bits, Ordering::AcqRel);
+    let now = Word(word.load(Ordering::Acquire));
+    now.child_sleeps() && now.free() != 0
+}
+
+/// Says that the host is going to sleep until a frame is there. `false`: one is
+/// there already, do not sleep.
+#[inline(never)]
+pub(crate) fn arm(word: &AtomicU64) -> bool {
+    word.fetch_or(HOST_SLEEPS, Ordering::AcqRel);
+    Word(word.load(Ordering::Acquire)).slot_field() == 0
+}
+
+/// A frame that the host now holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Its slot, below the swapchain's count and not held before.
+    pub(crate) slot: u8,
+    /// Its number, from 1, widened.
+    pub(crate) sequence: u64,
+    /// How many frames before it were superseded unseen.
+    pub(crate) superseded: u64,
+}
+
+/// What one take did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Take {
+    /// The frame, if there was one.
+    pub(crate) frame: Option<Taken>,
+    /// The child sleeps although a slot is free for it: ring.
+    pub(crate) ring: bool,
+}
+
+/// A frame as the word shows it, found possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) slot: u8,
+    pub(super) sequence: u64,
+}
+
+/// The host's private account of one generation, but for what [`Account`] has.
+#[derive(Debug)]
+pub(crate) struct Host {
+    mode: PresentMode,
+    slots: u8,
+    /// The last frame taken.
+    last: u64,
+    /// The newest frame that the child is known to have presented: ahead of
+    /// `last` only in fifo.
+    newest: u64,
+}
+
+impl Host {
+    /// A new generation; nothing is presented yet.
+    pub(crate) fn new(slots: u8, mode: PresentMode) -> Self {
+        Self { mode, slots, last: 0, newest: 0 }
+    }
+
+    /// The newest frame known: how many the child has presented.
+    pub(crate) fn presented(&self) -> u64 {
+        self.newest
+    }
+
+    /// Judges a value of the word, which may be any of 2⁶⁴.
+    pub(super) fn judge(&self, held: u32, seen: Word) -> Result<Option<Seen>, Violation> {
+        if u64::from(seen.free()) >> self.slots != 0 {
+            return Err(Violation::FreeOutOfRange);
+        }
+        if seen.free() & held != 0 {
+            return Err(Violation::FreeHeld);
+        }
+        let Some(slot) = seen.slot() else {
+            return if seen.sequence() == 0 { Ok(None) } else { Err(Violation::BadWord) };
+        };
+        if slot >= self.slots {
+            return Err(Violation::SlotOutOfRange);
+        }
+        let bit = 1_u32 << slot;
+        if held & bit != 0 {
+            return Err(Violation::SlotHeld);
+        }
+        if seen.free() & bit != 0 {
+            return Err(Violation::BadWord);
+        }
+        let sequence = widen(self.newest, seen.sequence()).ok_or(Violation::SequenceNotNewer)?;
+        if self.mode == PresentMode::Fifo && sequence - self.last > u64::from(self.slots) {
+            return Err(Violation::TooManyUnread);
+        }
+        Ok(Some(Seen { slot, sequence }))
+    }
+
+    /// Takes the next frame: the newest (mailbox) or the oldest unread (fifo).
+    #[inline(never)]
+    pub(crate) fn take(
+        &mut self,
+        account: &Account,
+        word: &AtomicU64,
+        ring: &[AtomicU64],
+    ) -> Result<Take, Violation> {
+        let mut rung = false;
+        let mut seen = None;
+        if self.newest == self.last {
+            // A hint: what counts is the value that the swap brings.
+            if Word(word.load(Ordering::Relaxed)).slot_field() == 0 {
+                return Ok(Take::default());
+            }
+            let carried = Word(word.swap(0, Ordering::AcqRel));
+            seen = self.judge(account.held(), carried)?;
+            let back = carried.0 & (FREE | CHILD_SLEEPS);
+            rung = back != 0 && give_back(word, back);
+            let Some(seen) = seen else { return Ok(Take { frame: None, ring: rung }) };
+            self.newest = seen.sequence;
+        }
+        let frame = match (self.mode, seen) {
+            (PresentMode::Mailbox, Some(seen)) => {
+                let superseded = seen.sequence - self.last - 1;
+                Taken { slot: seen.slot, sequence: seen.sequence, superseded }
+            }
+            _ => self.next_of_fifo(account.held(), ring)?,
+        };
+        self.last = frame.sequence;
+        account.hold(frame.slot);
+        Ok(Take { frame: Some(frame), ring: rung })
+    }
+
+    fn next_of_fifo(&self, held: u32, ring: &[AtomicU64]) -> Result<Taken, Violation> {
+        let sequence = self.last + 1;
+        let entry = fifo_entry(ring, sequence).ok_or(Violation::RingMismatch)?;
+        let entry = Word(entry.load(Ordering::Acquire));
+        let slot = entry.slot().ok_or(Violation::RingMismatch)?;
+        if entry != Word::frame(slot, sequence) {
+            return Err(Violation::RingMismatch);
+        }
+        if slot >= self.slots {
+            return Err(Violation::SlotOutOfRange);
+        }
+        if held & (1 << slot) != 0 {
+            return Err(Violation::SlotHeld);
+        }
+        Ok(Taken { slot, sequence, superseded: 0 })
+    }
+}
