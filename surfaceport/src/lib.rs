@@ -7,6 +7,9 @@ mod outcome;
 #[allow(dead_code)]
 mod swapchain;
 mod sync;
+#[cfg(not(loom))]
+#[allow(dead_code, unused_imports)]
+mod sys;
 mod time;
 
 pub use error::{Error, Exit, ExitReason, Violation};

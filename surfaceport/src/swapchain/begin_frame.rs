@@ -34,7 +34,7 @@ impl BeginFrameWord {
     /// here but the child's sleep.
     pub(crate) fn post(&self, state: BeginFrame) -> bool {
         let hidden = if state.hidden { HIDDEN } else { 0 };
-        self.0.swap(state.time & TIME | hidden, Ordering::AcqRel) & CHILD_SLEEPS != 0
+        self.0.swap((state.time & TIME) | hidden, Ordering::AcqRel) & CHILD_SLEEPS != 0
     }
 
     /// Child: what the host said last.

@@ -41,7 +41,7 @@ const VALID: u64 = 1 << 63;
 
 fn pack(rect: Rect) -> u64 {
     let side = |value: u32| u64::from(u16::try_from(value).unwrap_or(u16::MAX));
-    side(rect.x) | side(rect.y) << 16 | side(rect.width) << 32 | side(rect.height) << 48
+    side(rect.x) | (side(rect.y) << 16) | (side(rect.width) << 32) | (side(rect.height) << 48)
 }
 
 fn unpack(word: u64) -> Rect {
@@ -53,7 +53,7 @@ impl DamageRing {
     /// Child: says what changes with a frame, before it is presented.
     pub(crate) fn write(&self, sequence: u64, damage: &Damage) {
         let entry = at(&self.entries, sequence);
-        let key = VALID | sequence % SEQUENCE_SPAN;
+        let key = VALID | (sequence % SEQUENCE_SPAN);
         let Some(rects) = damage.rects() else {
             entry.header.store(key | FULL, Ordering::Release);
             return;
@@ -72,7 +72,7 @@ impl DamageRing {
     fn read(&self, sequence: u64) -> Damage {
         let entry = at(&self.entries, sequence);
         let header = entry.header.load(Ordering::Acquire);
-        if header & (VALID | FULL | (SEQUENCE_SPAN - 1)) != VALID | sequence % SEQUENCE_SPAN {
+        if header & (VALID | FULL | (SEQUENCE_SPAN - 1)) != VALID | (sequence % SEQUENCE_SPAN) {
             return Damage::FULL;
         }
         let count = ((header >> COUNT_SHIFT) & 7) as usize;

@@ -55,7 +55,8 @@ fn pack(id: FrameId, outcome: Outcome) -> (u64, u64) {
         Outcome::Lost => (3, 0),
     };
     let generation = u64::from(id.generation) % GENERATION_SPAN;
-    let key = code << OUTCOME_SHIFT | generation << GENERATION_SHIFT | id.sequence % SEQUENCE_SPAN;
+    let key =
+        (code << OUTCOME_SHIFT) | (generation << GENERATION_SHIFT) | (id.sequence % SEQUENCE_SPAN);
     (key, at)
 }
 

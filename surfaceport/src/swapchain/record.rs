@@ -48,7 +48,7 @@ impl Record {
     /// Child: writes the record of a frame that is about to be presented.
     pub(crate) fn write(&self, record: &FrameRecord) {
         let extent =
-            record.extent.map_or(0, |size| u64::from(size.width) | u64::from(size.height) << 32);
+            record.extent.map_or(0, |size| u64::from(size.width) | (u64::from(size.height) << 32));
         self.presented_at.store(record.presented_at, Ordering::Relaxed);
         self.begin_frame.store(record.begin_frame, Ordering::Relaxed);
         self.extent.store(extent, Ordering::Relaxed);

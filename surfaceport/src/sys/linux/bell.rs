@@ -1,0 +1,77 @@
+//! Wake-ups.
+//!
+//! To the host: an eventfd that the child writes and the host only ever waits
+//! on, edge-triggered. To the child: a pipe of which the child has the reading
+//! end; the host writes without blocking. So the host never reads or writes a
+//! description that the child also holds: a child that clears `O_NONBLOCK` and
+//! fills everything can't hang it.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::EventfdFlags;
+use rustix::pipe::PipeFlags;
+
+use super::os;
+use super::wait::Source;
+use crate::error::Error;
+
+/// The end that is waited on.
+#[derive(Debug)]
+pub(crate) struct Bell(OwnedFd);
+
+/// The end that rings.
+#[derive(Debug)]
+pub(crate) struct Ringer(OwnedFd);
+
+/// A bell for the host, and the handle by which the child rings it.
+pub(crate) fn bell_to_host() -> Result<(Bell, OwnedFd), Error> {
+    let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+    let host = rustix::event::eventfd(0, flags).map_err(|errno| os("creating a bell", errno))?;
+    let child =
+        rustix::io::fcntl_dupfd_cloexec(&host, 3).map_err(|errno| os("creating a bell", errno))?;
+    Ok((Bell(host), child))
+}
+
+/// What the host rings the child with, and the handle that the child waits on.
+pub(crate) fn bell_to_child() -> Result<(Ringer, OwnedFd), Error> {
+    let (child, host) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
+        .map_err(|errno| os("creating a bell", errno))?;
+    Ok((Ringer(host), child))
+}
+
+impl Ringer {
+    /// The child's ringer, as it came with Welcome.
+    pub(crate) fn from_handle(handle: OwnedFd) -> Self {
+        Self(handle)
+    }
+
+    /// Wakes the other side. It is a hint: where it can't be given, the bell is
+    /// full of earlier ones or nobody is there any more.
+    pub(crate) fn ring(&self) {
+        let _hint = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+}
+
+impl Bell {
+    /// The child's bell, as it came with Welcome.
+    pub(crate) fn from_handle(handle: OwnedFd) -> Self {
+        Self(handle)
+    }
+
+    /// Child: empties the bell. It is waited on edge-triggered, so this is
+    /// needed only now and then, before the pipe is full.
+    pub(crate) fn drain(&self) {
+        let mut sink = [0_u8; 4096];
+        let _hint = rustix::io::read(&self.0, &mut sink[..]);
+    }
+
+    /// What to wait on, edge-triggered.
+    pub(crate) fn source(&self) -> Source<'_> {
+        self.0.as_fd()
+    }
+
+    /// The raw handle, for tests that lie and for the escape hatch.
+    pub(crate) fn handle(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

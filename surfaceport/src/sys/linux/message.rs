@@ -1,0 +1,173 @@
+//! Messages with handles: SOCK_SEQPACKET and SCM_RIGHTS (unix(7)).
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::OnceLock;
+
+use rustix::cmsg_space;
+use rustix::io::{Errno, FdFlags};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
+};
+
+use super::wait::Source;
+use super::{os, retry};
+use crate::error::{Error, Violation};
+
+/// The most handles that ride beside a message.
+const MAX_HANDLES: usize = 16;
+
+/// How an inherited socket is announced.
+pub(super) const FD_VARIABLE: &str = "SURFACEPORT_FD";
+
+/// One end of a connection. No call blocks.
+#[derive(Debug)]
+pub(crate) struct Endpoint(OwnedFd);
+
+/// What `send` did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// The message is on its way.
+    Done,
+    /// The peer's queue is full; nothing was sent.
+    Full,
+    /// The peer is gone.
+    Closed,
+}
+
+/// What `receive` found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// A message of this many bytes.
+    Message(usize),
+    /// Nothing at the moment.
+    Empty,
+    /// The peer is gone.
+    Closed,
+}
+
+impl Endpoint {
+    /// Two connected ends.
+    pub(crate) fn pair() -> Result<(Self, Self), Error> {
+        let (a, b) = rustix::net::socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .map_err(|errno| os("creating a socket pair", errno))?;
+        Ok((Self(a), Self(b)))
+    }
+
+    pub(super) fn from_socket(socket: OwnedFd) -> Self {
+        Self(socket)
+    }
+
+    pub(super) fn into_socket(self) -> OwnedFd {
+        self.0
+    }
+
+    /// The end that this process was started with. It can be had once.
+    pub(crate) fn inherited() -> Result<Self, Error> {
+        static TAKEN: OnceLock<()> = OnceLock::new();
+        let number: RawFd = std::env::var(FD_VARIABLE)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .filter(|number| *number > 2)
+            .ok_or(Error::NoHost)?;
+        // SAFETY: borrowed only for the two checks below, which fail cleanly
+        // where the number is not open.
+        let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+        if rustix::net::sockopt::socket_type(borrowed) != Ok(SocketType::SEQPACKET) {
+            return Err(Error::NoHost);
+        }
+        rustix::io::fcntl_setfd(borrowed, FdFlags::CLOEXEC)
+            .map_err(|errno| os("taking over the inherited socket", errno))?;
+        if TAKEN.set(()).is_err() {
+            return Err(Error::NoHost);
+        }
+        // SAFETY: the fd is open (checked above), nothing else in this process
+        // was told its number, and `TAKEN` makes this the only owner.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(number) }))
+    }
+
+    /// Sends one message.
+    pub(crate) fn send(&self, bytes: &[u8], handles: &[BorrowedFd<'_>]) -> Result<Sent, Error> {
+        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(MAX_HANDLES))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !handles.is_empty() && !control.push(SendAncillaryMessage::ScmRights(handles)) {
+            return Err(Violation::TooManyHandles.into());
+        }
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        match retry(|| rustix::net::sendmsg(&self.0, &[IoSlice::new(bytes)], &mut control, flags)) {
+            Ok(_) => Ok(Sent::Done),
+            Err(Errno::AGAIN | Errno::NOBUFS) => Ok(Sent::Full),
+            Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => Ok(Sent::Closed),
+            // The user has too many handles in flight; the next try may do.
+            Err(Errno::TOOMANYREFS) => Err(Error::HandleLimit { doing: "sending handles" }),
+            Err(errno) => Err(os("sending a message", errno)),
+        }
+    }
+
+    /// Receives one message into `bytes` and its handles, close-on-exec, behind
+    /// those in `handles`.
+    ///
+    /// A message that is longer than `bytes` or has more handles than fit is a
+    /// violation; what arrived of it is closed.
+    pub(crate) fn receive(
+        &self,
+        bytes: &mut [u8],
+        handles: &mut Vec<OwnedFd>,
+    ) -> Result<Received, Error> {
+        // One more than any message has, so that too many are seen as such.
+        const SPACE: usize = cmsg_space!(ScmRights(MAX_HANDLES + 1));
+        let mut space = [MaybeUninit::uninit(); SPACE];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let received = retry(|| {
+            rustix::net::recvmsg(&self.0, &mut [IoSliceMut::new(bytes)], &mut control, flags)
+        });
+        let received = match received {
+            Ok(received) => received,
+            Err(Errno::AGAIN) => return Ok(Received::Empty),
+            Err(Errno::CONNRESET | Errno::NOTCONN) => return Ok(Received::Closed),
+            Err(errno) => return Err(os("receiving a message", errno)),
+        };
+        let before = handles.len();
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(rights) = message {
+                handles.extend(rights);
+            }
+        }
+        let came = handles.len() - before;
+        let refused = if received.flags.contains(ReturnFlags::CTRUNC) {
+            // The kernel stops at our limit on open files, too.
+            Some(if came > MAX_HANDLES {
+                Violation::TooManyHandles.into()
+            } else {
+                Error::HandleLimit { doing: "receiving handles" }
+            })
+        } else if received.flags.contains(ReturnFlags::TRUNC) {
+            Some(Violation::LongMessage.into())
+        } else {
+            None
+        };
+        if let Some(refused) = refused {
+            handles.truncate(before);
+            return Err(refused);
+        }
+        if received.bytes == 0 {
+            // The end; an empty packet is no message either.
+            handles.truncate(before);
+            return Ok(Received::Closed);
+        }
+        Ok(Received::Message(received.bytes))
+    }
+
+    /// What to wait on for messages.
+    pub(crate) fn source(&self) -> Source<'_> {
+        self.0.as_fd()
+    }
+}

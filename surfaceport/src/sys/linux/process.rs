@@ -1,0 +1,306 @@
+//! Child processes: started by std, watched and reaped by pidfd (pidfd_open(2)).
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::{Errno, FdFlags};
+use rustix::pipe::PipeFlags;
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
+
+use super::message::{Endpoint, FD_VARIABLE};
+use super::wait::Source;
+use super::{os, retry};
+use crate::error::{Error, ExitReason};
+
+/// How to start a child.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spawn {
+    /// The program, found on `PATH` if it has no slash.
+    pub(crate) program: PathBuf,
+    /// Its arguments.
+    pub(crate) args: Vec<OsString>,
+    /// Variables to set (or remove) in its environment.
+    pub(crate) env: Vec<(OsString, Option<OsString>)>,
+    /// Start from an empty environment.
+    pub(crate) env_clear: bool,
+    /// Its working directory.
+    pub(crate) current_dir: Option<PathBuf>,
+    /// The kernel ends it when this process ends, however that happens.
+    pub(crate) die_with_host: bool,
+}
+
+/// A child that was started.
+#[derive(Debug)]
+pub(crate) struct Spawned {
+    pub(crate) process: Process,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) stderr: StderrPipe,
+}
+
+impl Spawn {
+    /// Starts the child, with one end of a new connection inherited, in a
+    /// process group of its own. Its stdin is empty; its stdout and stderr are
+    /// one pipe.
+    pub(crate) fn start(&self) -> Result<Spawned, Error> {
+        let (endpoint, child_end) = Endpoint::pair()?;
+        let child_end = child_end.into_socket();
+        let doing = "creating a pipe";
+        let (stderr, child_err) =
+            rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|errno| os(doing, errno))?;
+        // The reading end's description is ours alone: the child can't undo this.
+        let flags = rustix::fs::fcntl_getfl(&stderr).map_err(|errno| os(doing, errno))?;
+        rustix::fs::fcntl_setfl(&stderr, flags | rustix::fs::OFlags::NONBLOCK)
+            .map_err(|errno| os(doing, errno))?;
+        let child_out =
+            rustix::io::fcntl_dupfd_cloexec(&child_err, 3).map_err(|errno| os(doing, errno))?;
+
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).stdin(Stdio::null()).stdout(child_out).stderr(child_err);
+        if self.env_clear {
+            command.env_clear();
+        }
+        for (key, value) in &self.env {
+            match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
+        }
+        command.env(FD_VARIABLE, child_end.as_raw_fd().to_string());
+        if let Some(dir) = &self.current_dir {
+            command.current_dir(dir);
+        }
+        command.process_group(0);
+        let die_with_host = self.die_with_host;
+        let host = rustix::process::getpid();
+        let in_child = move || {
+            // In the forked child there is one thread, and these are plain
+            // system calls: all of it is async-signal-safe.
+            rustix::io::fcntl_setfd(&child_end, FdFlags::empty())?;
+            if die_with_host {
+                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                if rustix::process::getppid() != Some(host) {
+                    return Err(io::Error::from(Errno::SRCH));
+                }
+            }
+            Ok(())
+        };
+        // SAFETY: `in_child` runs between fork and exec; it makes system calls
+        // through rustix, which takes no lock and allocates nothing, and
+        // `io::Error::from(Errno)` holds a plain number.
+        unsafe { command.pre_exec(in_child) };
+        let process = spawn_on_lasting_thread(command, &self.program)?;
+        Ok(Spawned { process, endpoint, stderr: StderrPipe(stderr) })
+    }
+}
+
+type Job = (Command, mpsc::SyncSender<io::Result<Pid>>);
+
+/// Starts a process from a thread that lives as long as this process: the
+/// parent-death signal follows the *thread* that forked (prctl(2)), and the
+/// caller's may end at any time.
+fn spawn_on_lasting_thread(command: Command, program: &Path) -> Result<Process, Error> {
+    static SPAWNER: OnceLock<Mutex<(u32, mpsc::Sender<Job>)>> = OnceLock::new();
+    let refused = |source| Error::Spawn { program: program.into(), source };
+
+    let spawner = SPAWNER.get_or_init(|| {
+        let (sender, jobs) = mpsc::channel::<Job>();
+        let started =
+            std::thread::Builder::new().name("surfaceport-spawn".into()).spawn(move || {
+                for (mut command, reply) in jobs {
+                    // std's Child neither kills nor waits when it is dropped.
+                    let pid = command.spawn().map(|child| Pid::from_child(&child));
+                    drop(command);
+                    let _caller = reply.send(pid);
+                }
+            });
+        // If no thread could be had, the receiver is gone and sending fails.
+        drop(started);
+        Mutex::new((std::process::id(), sender))
+    });
+    let (reply, answer) = mpsc::sync_channel(1);
+    {
+        let spawner = spawner.lock().unwrap_or_else(PoisonError::into_inner);
+        // A process that forked has the sender, but no thread behind it.
+        let alive = spawner.0 == std::process::id();
+        if !alive || spawner.1.send((command, reply)).is_err() {
+            let why = "the thread that starts children is gone (was this process forked?)";
+            return Err(refused(io::Error::other(why)));
+        }
+    }
+    let pid = answer
+        .recv()
+        .unwrap_or_else(|_| Err(io::Error::other("the thread that starts children ended")))
+        .map_err(refused)?;
+    Process::own(pid)
+}
+
+/// A process that is watched: a child of ours, or a peer that connected.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: Pid,
+    pidfd: OwnedFd,
+    /// It is our child and not reaped yet, so its pid can't be anybody else's.
+    unreaped: bool,
+}
+
+impl Process {
+    fn own(pid: Pid) -> Result<Self, Error> {
+        match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(pidfd) => Ok(Self { pid, pidfd, unreaped: true }),
+            Err(errno) => {
+                // Unwatched it must not live; it is not reaped, so the pid is its own.
+                let _gone = rustix::process::kill_process(pid, Signal::KILL);
+                let _status =
+                    retry(|| rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED));
+                Err(match errno {
+                    Errno::NOSYS | Errno::PERM => Error::Unsupported {
+                        feature: "pidfd_open",
+                        needs: "Linux 5.3 and a sandbox that allows it",
+                    },
+                    errno => os("watching the child", errno),
+                })
+            }
+        }
+    }
+
+    /// A peer that is not our child: it can be watched, not reaped.
+    pub(super) fn peer(pid: Pid, pidfd: OwnedFd) -> Self {
+        Self { pid, pidfd, unreaped: false }
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.as_raw_pid().unsigned_abs()
+    }
+
+    /// Whether it is a child of ours (rather than a peer that connected).
+    pub(crate) fn is_child(&self) -> bool {
+        self.unreaped
+    }
+
+    /// Ends a child of ours, and what it left in its process group, at once.
+    pub(crate) fn kill(&self) {
+        if self.unreaped {
+            let _gone = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+            // The group's number is the child's, which is not reaped: it is
+            // nobody else's.
+            let _gone = rustix::process::kill_process_group(self.pid, Signal::KILL);
+        }
+    }
+
+    /// How it ended, if it has; reaps it. To be called until it says `Some`.
+    pub(crate) fn reap(&mut self) -> Option<ExitReason> {
+        if !self.unreaped {
+            return self.ended(Duration::ZERO).then_some(ExitReason::Disconnected);
+        }
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        let status = retry(|| rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), options));
+        let reason = match status {
+            Ok(Some(status)) => {
+                if let Some(code) = status.exit_status() {
+                    ExitReason::Exited(code)
+                } else if let Some(signal) = status.terminating_signal() {
+                    ExitReason::Signalled { signal, core_dumped: status.dumped() }
+                } else {
+                    ExitReason::Disconnected
+                }
+            }
+            // Somebody else waited for it, or SIGCHLD is ignored: once it is
+            // gone, how is not to be had.
+            Err(_) if self.ended(Duration::ZERO) => ExitReason::Disconnected,
+            Ok(None) | Err(_) => return None,
+        };
+        self.unreaped = false;
+        Some(reason)
+    }
+
+    /// Waits until it has ended, for so long at most.
+    pub(crate) fn ended(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let left = Timespec {
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: i64::from(left.subsec_nanos()),
+            };
+            let mut polled = [PollFd::new(&self.pidfd, PollFlags::IN)];
+            match rustix::event::poll(&mut polled, Some(&left)) {
+                Ok(ready) => return ready > 0,
+                Err(Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// What to wait on for its end.
+    pub(crate) fn source(&self) -> Source<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// The pidfd, for the escape hatch.
+    pub(crate) fn handle(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
+
+impl Drop for Process {
+    /// Ends and reaps a child of ours.
+    fn drop(&mut self) {
+        const PATIENCE: Duration = Duration::from_secs(2);
+        if self.unreaped {
+            self.kill();
+            if self.ended(PATIENCE) {
+                let _status = self.reap();
+            } else if let Ok(pidfd) = self.pidfd.try_clone() {
+                // Stuck in the kernel: somebody must wait for it, not the caller.
+                let wait = move || {
+                    let id = WaitId::PidFd(pidfd.as_fd());
+                    let _status =
+                        retry(|| rustix::process::waitid(id.clone(), WaitIdOptions::EXITED));
+                };
+                let _thread =
+                    std::thread::Builder::new().name("surfaceport-reap".into()).spawn(wait);
+            }
+        }
+    }
+}
+
+/// What a child writes to stdout and stderr.
+#[derive(Debug)]
+pub(crate) struct StderrPipe(OwnedFd);
+
+impl StderrPipe {
+    /// Reads what is there; `None` at the end or when nothing is there.
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> PipeRead {
+        match retry(|| rustix::io::read(&self.0, &mut *buffer)) {
+            Ok(0) => PipeRead::End,
+            Ok(count) => PipeRead::Bytes(count),
+            Err(Errno::AGAIN) => PipeRead::Empty,
+            Err(_) => PipeRead::End,
+        }
+    }
+
+    /// What to wait on for more.
+    pub(crate) fn source(&self) -> Source<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// What reading a pipe gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PipeRead {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing at the moment.
+    Empty,
+    /// Nobody writes any more.
+    End,
+}

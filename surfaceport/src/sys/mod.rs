@@ -1,0 +1,24 @@
+//! The operating system, behind one facade.
+//!
+//! Each platform's folder has the same files with the same items; the layers
+//! above use what this module re-exports and know no platform. A platform with
+//! no folder is a compile error.
+//!
+//! | item | is |
+//! |---|---|
+//! | [`Handle`], [`BorrowedHandle`] | what travels beside a message: an fd, a port right |
+//! | [`Endpoint`] | one end of a message connection, never blocking |
+//! | [`Memory`], [`Mapping`] | shared memory that the peer can't take away |
+//! | [`Bell`], [`Ringer`] | the two ends of a wake-up |
+//! | [`WaitSet`] | sleeps until a source or the timer fires; itself pollable |
+//! | [`Process`], [`Spawn`] | a child process, and how to start it |
+//! | [`Listener`] | the named way in |
+//! | [`now`] | the monotonic clock |
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::*;
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("surfaceport runs on Linux so far; macOS is being built");
