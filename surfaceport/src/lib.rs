@@ -8,6 +8,8 @@ mod outcome;
 mod swapchain;
 mod sync;
 mod time;
+#[allow(dead_code, unused_imports)]
+mod wire;
 
 pub use error::{Error, Exit, ExitReason, Violation};
 pub use format::{ColorSpace, Format};
@@ -17,3 +19,4 @@ pub use geometry::{
 pub use mode::PresentMode;
 pub use outcome::{FrameId, Outcome};
 pub use time::{Deadline, Timestamp};
+pub use wire::MAX_USER_BYTES;
