@@ -109,15 +109,11 @@ impl<'b> Writer<'b> {
         self.bytes(&value.to_le_bytes())
     }
 
-    /// A count that is known to be small.
-    pub(super) fn count(self, value: usize) -> Self {
-        self.u32(u32::try_from(value).unwrap_or(u32::MAX))
-    }
-
     /// The whole packet.
     pub(super) fn finish(self) -> &'b [u8] {
         let end = self.at;
-        let Self { out, .. } = Self { at: 4, ..self }.count(end);
+        let length = u32::try_from(end).unwrap_or(u32::MAX);
+        let Self { out, .. } = Self { at: 4, ..self }.u32(length);
         out.get(..end).unwrap_or(&[])
     }
 }

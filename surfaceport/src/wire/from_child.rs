@@ -56,7 +56,7 @@ impl<'a> FromChild<'a> {
     /// How many handles go with the packet.
     pub(crate) const fn handles(&self) -> usize {
         match self {
-            Self::Setup(setup) => setup.slots,
+            Self::Setup(setup) => setup.slots as usize,
             Self::Hello(_) | Self::Message(_) | Self::Bye(_) => 0,
         }
     }
@@ -126,7 +126,7 @@ pub(crate) struct Setup {
     /// What every slot's surface is like.
     pub(crate) surface: SurfaceDescriptor,
     /// How many slots there are.
-    pub(crate) slots: usize,
+    pub(crate) slots: u8,
     /// Which frames are shown.
     pub(crate) mode: PresentMode,
     /// The length of each slot's memory object.
@@ -146,7 +146,7 @@ impl Setup {
         let surface = SurfaceDescriptor::with_stride(size, format, fields.u32()?)
             .map_err(|_| Violation::BadGeometry)?
             .with_color_space(color_space);
-        let slots = usize::try_from(fields.u32()?).map_err(|_| Violation::BadSlotCount)?;
+        let slots = u8::try_from(fields.u32()?).map_err(|_| Violation::BadSlotCount)?;
         if !(MIN_SLOTS..=MAX_SLOTS).contains(&slots) {
             return Err(Violation::BadSlotCount);
         }
@@ -157,7 +157,7 @@ impl Setup {
         if bytes_per_slot < surface.bytes() || bytes_per_slot > most {
             return Err(Violation::WrongLength);
         }
-        exact_handles(handles, slots)?;
+        exact_handles(handles, slots.into())?;
         Ok(Self { generation, configure_serial, surface, slots, mode, bytes_per_slot })
     }
 
@@ -170,7 +170,7 @@ impl Setup {
             .u32(self.surface.format().fourcc())
             .u32(self.surface.color_space().code())
             .u32(self.surface.stride())
-            .count(self.slots)
+            .u32(self.slots.into())
             .u32(self.mode.code())
             .u32(0)
             .u64(self.bytes_per_slot)

@@ -139,7 +139,7 @@ pub(crate) struct Welcome {
     /// The largest surface that the host takes.
     pub(crate) max_size: Size,
     /// The most slots.
-    pub(crate) max_slots: usize,
+    pub(crate) max_slots: u8,
     /// The most bytes that all live surfaces together may take.
     pub(crate) max_bytes: u64,
 }
@@ -162,7 +162,7 @@ impl Welcome {
         if !max_size.is_valid() {
             return Err(Violation::BadGeometry);
         }
-        let max_slots = usize::try_from(fields.u32()?).map_err(|_| Violation::BadSlotCount)?;
+        let max_slots = u8::try_from(fields.u32()?).map_err(|_| Violation::BadSlotCount)?;
         if !(MIN_SLOTS..=MAX_SLOTS).contains(&max_slots) {
             return Err(Violation::BadSlotCount);
         }
@@ -181,7 +181,7 @@ impl Welcome {
             .encode(start)
             .u32(self.max_size.width)
             .u32(self.max_size.height)
-            .count(self.max_slots)
+            .u32(self.max_slots.into())
             .u32(0)
             .u64(self.max_bytes)
             .finish()
