@@ -11,6 +11,8 @@ mod sync;
 #[allow(dead_code, unused_imports)]
 mod sys;
 mod time;
+#[allow(dead_code, unused_imports)]
+mod wire;
 
 pub use error::{Error, Exit, ExitReason, Violation};
 pub use format::{ColorSpace, Format};
@@ -20,3 +22,4 @@ pub use geometry::{
 pub use mode::PresentMode;
 pub use outcome::{FrameId, Outcome};
 pub use time::{Deadline, Timestamp};
+pub use wire::MAX_USER_BYTES;

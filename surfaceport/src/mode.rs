@@ -1,18 +1,41 @@
-//! How frames queue up.
+//! Which of the frames that a child presents are shown.
 
-/// What happens when the child presents faster than the host shows.
+/// What happens to a frame that the host has not taken when the next one comes.
 ///
 /// ```
 /// use surfaceport::PresentMode;
 ///
 /// assert_eq!(PresentMode::default(), PresentMode::Mailbox);
+/// assert_eq!(PresentMode::from_code(1), Some(PresentMode::Fifo));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PresentMode {
-    /// The newest frame wins; older unread ones are superseded. The child
-    /// never waits for the host if there are enough slots.
+    /// The newest frame wins: an older one that was not shown yet is
+    /// superseded, and its slot is free again. The lowest latency; the child
+    /// never waits for the host.
     #[default]
     Mailbox,
-    /// Every frame is shown, in order; the child waits when all slots are used.
+    /// Every frame is shown, in order. A child that is ahead waits for a slot.
     Fifo,
+}
+
+impl PresentMode {
+    /// Every mode, by code.
+    pub const ALL: [Self; 2] = [Self::Mailbox, Self::Fifo];
+
+    /// The number that stands for it between the processes.
+    #[must_use]
+    pub const fn code(self) -> u32 {
+        match self {
+            Self::Mailbox => 0,
+            Self::Fifo => 1,
+        }
+    }
+
+    /// The mode with this code.
+    #[must_use]
+    pub fn from_code(code: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.code() == code)
+    }
 }
