@@ -4,15 +4,29 @@ mod format;
 mod geometry;
 mod mode;
 mod outcome;
+mod sync;
+mod time;
+
 #[allow(dead_code)]
 mod swapchain;
-mod sync;
-#[cfg(not(loom))]
-#[allow(dead_code, unused_imports)]
-mod sys;
-mod time;
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code)]
 mod wire;
+
+// Under loom the atomics are no plain memory: only the layers below are built.
+#[cfg(not(loom))]
+mod bell;
+#[cfg(not(loom))]
+mod channel;
+#[cfg(not(loom))]
+mod child;
+#[cfg(not(loom))]
+mod page;
+#[cfg(not(loom))]
+mod surface;
+#[cfg(not(loom))]
+mod sys;
+#[cfg(not(loom))]
+mod wait;
 
 pub use error::{Error, Exit, ExitReason, Violation};
 pub use format::{ColorSpace, Format};
@@ -22,4 +36,3 @@ pub use geometry::{
 pub use mode::PresentMode;
 pub use outcome::{FrameId, Outcome};
 pub use time::{Deadline, Timestamp};
-pub use wire::MAX_USER_BYTES;

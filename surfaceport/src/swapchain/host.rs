@@ -19,7 +19,21 @@ use crate::sync::{AtomicU32, AtomicU64, Ordering};
 /// takes, and the frames, which give back from any thread.
 #[derive(Debug)]
 pub(crate) struct Account {
+    /// Bits 0–15 the slots, bit 31: no more frames will be taken. A slot's bit
+    /// is known when it changes, so it is added and subtracted: that has a
+    /// result without a compare-and-swap loop.
     held: AtomicU32,
+}
+
+const RETIRING: u32 = 1 << 31;
+
+/// What giving a slot back did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Released {
+    /// The child sleeps: ring.
+    pub(crate) ring: bool,
+    /// It was the last slot held of a generation that is being retired.
+    pub(crate) last: bool,
 }
 
 impl Account {
@@ -29,30 +43,28 @@ impl Account {
     }
 
     fn held(&self) -> u32 {
-        self.held.load(Ordering::Acquire)
+        self.held.load(Ordering::Acquire) & !RETIRING
     }
 
     fn hold(&self, slot: u8) {
-        self.held.fetch_or(1 << slot, Ordering::Relaxed);
+        self.held.fetch_add(1 << slot, Ordering::Relaxed);
     }
 
-    fn clear(&self, slot: u8) {
-        self.held.fetch_and(!(1 << slot), Ordering::Release);
+    /// Says that no more frames will be taken. `true`: none is held either, so
+    /// the generation is over; else the release of the last one says so.
+    pub(crate) fn retire(&self) -> bool {
+        self.held.fetch_add(RETIRING, Ordering::AcqRel) == 0
     }
 
-    /// How many slots are held.
-    pub(crate) fn count(&self) -> u32 {
-        self.held().count_ones()
-    }
-
-    /// Gives a slot back. `true`: the child sleeps, ring.
+    /// Gives a held slot back.
     ///
     /// The account is cleared first: once the bit is in the word, the child may
     /// present the slot again at once, on another processor.
     #[inline(never)]
-    pub(crate) fn release(&self, word: &AtomicU64, slot: u8) -> bool {
-        self.clear(slot);
-        give_back(word, 1 << slot)
+    pub(crate) fn release(&self, word: &AtomicU64, slot: u8) -> Released {
+        let bit = 1_u32 << slot;
+        let last = self.held.fetch_sub(bit, Ordering::AcqRel) == RETIRING | bit;
+        Released { ring: give_back(word, u64::from(bit)), last }
     }
 }
 
@@ -93,6 +105,15 @@ pub(crate) struct Take {
     pub(crate) ring: bool,
 }
 
+/// What was unread when a generation ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Drained {
+    /// Frames that nobody will see.
+    pub(crate) unread: u64,
+    /// Frames that those had superseded.
+    pub(crate) superseded: u64,
+}
+
 /// A frame as the word shows it, found possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
@@ -118,9 +139,23 @@ impl Host {
         Self { mode, slots, last: 0, newest: 0 }
     }
 
-    /// The newest frame known: how many the child has presented.
-    pub(crate) fn presented(&self) -> u64 {
-        self.newest
+    /// Takes all that is unread and holds none of it: how many frames there
+    /// were, and how many they superseded.
+    pub(crate) fn drain(
+        &mut self,
+        account: &Account,
+        word: &AtomicU64,
+        ring: &[AtomicU64],
+    ) -> Result<Drained, Violation> {
+        let mut drained = Drained::default();
+        // No more than there are slots: what a child adds meanwhile is its own loss.
+        for _ in 0..self.slots {
+            let Some(frame) = self.take(account, word, ring)?.frame else { break };
+            account.held.fetch_sub(1 << frame.slot, Ordering::AcqRel);
+            drained.unread += 1;
+            drained.superseded += frame.superseded;
+        }
+        Ok(drained)
     }
 
     /// Judges a value of the word, which may be any of 2⁶⁴.

@@ -6,7 +6,7 @@
 //! description that the child also holds: a child that clears `O_NONBLOCK` and
 //! fills everything can't hang it.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::EventfdFlags;
 use rustix::pipe::PipeFlags;
@@ -21,7 +21,12 @@ pub(crate) struct Bell(OwnedFd);
 
 /// The end that rings.
 #[derive(Debug)]
-pub(crate) struct Ringer(OwnedFd);
+pub(crate) struct Ringer {
+    write: OwnedFd,
+    /// The host keeps the pipe's reading end open, and never reads it: with no
+    /// reader left a ring would be a SIGPIPE.
+    _read: Option<OwnedFd>,
+}
 
 /// A bell for the host, and the handle by which the child rings it.
 pub(crate) fn bell_to_host() -> Result<(Bell, OwnedFd), Error> {
@@ -34,21 +39,23 @@ pub(crate) fn bell_to_host() -> Result<(Bell, OwnedFd), Error> {
 
 /// What the host rings the child with, and the handle that the child waits on.
 pub(crate) fn bell_to_child() -> Result<(Ringer, OwnedFd), Error> {
-    let (child, host) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
-        .map_err(|errno| os("creating a bell", errno))?;
-    Ok((Ringer(host), child))
+    let doing = "creating a bell";
+    let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
+        .map_err(|errno| os(doing, errno))?;
+    let child = rustix::io::fcntl_dupfd_cloexec(&read, 3).map_err(|errno| os(doing, errno))?;
+    Ok((Ringer { write, _read: Some(read) }, child))
 }
 
 impl Ringer {
     /// The child's ringer, as it came with Welcome.
     pub(crate) fn from_handle(handle: OwnedFd) -> Self {
-        Self(handle)
+        Self { write: handle, _read: None }
     }
 
     /// Wakes the other side. It is a hint: where it can't be given, the bell is
     /// full of earlier ones or nobody is there any more.
     pub(crate) fn ring(&self) {
-        let _hint = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+        let _hint = rustix::io::write(&self.write, &1_u64.to_ne_bytes());
     }
 }
 
@@ -67,11 +74,6 @@ impl Bell {
 
     /// What to wait on, edge-triggered.
     pub(crate) fn source(&self) -> Source<'_> {
-        self.0.as_fd()
-    }
-
-    /// The raw handle, for tests that lie and for the escape hatch.
-    pub(crate) fn handle(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 }

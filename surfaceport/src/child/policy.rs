@@ -1,0 +1,175 @@
+//! What a child is allowed, and when it is started again.
+
+use std::time::Duration;
+
+use crate::geometry::{MAX_SIDE, Size};
+
+/// What the host puts up with from one child.
+///
+/// | limit | by default |
+/// |---|---|
+/// | memory of all live surfaces | 1 GiB |
+/// | size of a surface | 16384 x 16384 |
+/// | time until Hello | 10 s |
+/// | time until a frame that was asked for | 5 s |
+/// | time to exit after the connection closed | 5 s |
+///
+/// ```
+/// use std::time::Duration;
+/// use surfaceport::{Limits, Size};
+///
+/// let limits = Limits::default()
+///     .surface_bytes(256 << 20)
+///     .surface_size(Size::new(4096, 4096))
+///     .handshake(Duration::from_secs(2));
+/// # let _ = limits;
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub(crate) surface_bytes: u64,
+    pub(crate) surface_size: Size,
+    pub(crate) handshake: Duration,
+    pub(crate) stall: Duration,
+    pub(crate) exit: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            surface_bytes: 1 << 30,
+            surface_size: Size::new(MAX_SIDE, MAX_SIDE),
+            handshake: Duration::from_secs(10),
+            stall: Duration::from_secs(5),
+            exit: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Limits {
+    /// Bytes that all live surfaces of the child may take; a resize needs room
+    /// for the old and the new ones. More is refused, and the child lives on.
+    #[must_use]
+    pub fn surface_bytes(mut self, bytes: u64) -> Self {
+        self.surface_bytes = bytes;
+        self
+    }
+
+    /// The largest surface. A larger one is refused, and the child lives on.
+    /// Sides are kept within 1 and [`MAX_SIDE`].
+    #[must_use]
+    pub fn surface_size(mut self, size: Size) -> Self {
+        self.surface_size =
+            Size::new(size.width.clamp(1, MAX_SIDE), size.height.clamp(1, MAX_SIDE));
+        self
+    }
+
+    /// How long a child may take until it says Hello; then it is ended.
+    #[must_use]
+    pub fn handshake(mut self, time: Duration) -> Self {
+        self.handshake = time;
+        self
+    }
+
+    /// How long a child may take for a frame that was asked for, until
+    /// [`Event::Stalled`](crate::Event::Stalled) says so.
+    #[must_use]
+    pub fn stall(mut self, time: Duration) -> Self {
+        self.stall = time;
+        self
+    }
+
+    /// How long a child may go on after its connection has closed; then it is
+    /// ended.
+    #[must_use]
+    pub fn exit(mut self, time: Duration) -> Self {
+        self.exit = time;
+        self
+    }
+}
+
+/// When a child that ended is started again.
+///
+/// Only one that had said Hello, and did not end by itself with code 0, is: a
+/// program that never connects would not the next time either. The first
+/// restart follows after `delay`, each further one after twice as long, up to
+/// 64 times; after `limit` restarts within `window` the session gives up.
+///
+/// ```
+/// use std::time::Duration;
+/// use surfaceport::Restart;
+///
+/// let restart = Restart::default()
+///     .limit(10)
+///     .window(Duration::from_secs(60))
+///     .delay(Duration::from_millis(20));
+/// # let _ = restart;
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Restart {
+    limit: u32,
+    window: Duration,
+    delay: Duration,
+}
+
+impl Default for Restart {
+    /// Up to 5 restarts within 10 s, the first after 50 ms.
+    fn default() -> Self {
+        Self { limit: 5, window: Duration::from_secs(10), delay: Duration::from_millis(50) }
+    }
+}
+
+impl Restart {
+    /// No restart.
+    #[must_use]
+    pub fn never() -> Self {
+        Self::default().limit(0)
+    }
+
+    /// How many restarts there may be within the window.
+    #[must_use]
+    pub fn limit(mut self, limit: u32) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// How long a restart counts.
+    #[must_use]
+    pub fn window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// How long to wait before the first restart.
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// How long a restart counts.
+    pub(crate) fn get_window(&self) -> Duration {
+        self.window
+    }
+
+    /// How long to wait after so many restarts within the window; `None` is for
+    /// ever.
+    pub(crate) fn after(&self, recent: u32) -> Option<Duration> {
+        (recent < self.limit).then(|| self.delay.saturating_mul(1 << recent.min(6)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_doubles_and_ends() {
+        let restart = Restart::default().limit(9).delay(Duration::from_millis(10));
+        let delays: Vec<_> = (0..10).map(|recent| restart.after(recent)).collect();
+        let millis = [10, 20, 40, 80, 160, 320, 640, 640, 640];
+        let expected: Vec<_> =
+            millis.into_iter().map(|ms| Some(Duration::from_millis(ms))).chain([None]).collect();
+        assert_eq!(delays, expected);
+        assert_eq!(Restart::never().after(0), None);
+    }
+}
