@@ -210,7 +210,7 @@ def word():
     p.text(928, 232, "and the host has given back slot 0:", 14, "end")
     p.text(928, 254, "0x" + f"{value:019_x}", 14, "end", True, INK, True)
     p.line([(24, 278), (936, 278)], "plain", width=1, head=False)
-    p.text(24, 310, "The begin-frame word", 16, bold=True)
+    p.text(24, 310, "The begin-frame word: one for the connection", 16, bold=True)
     field(348, 63, 63, "host", None)
     field(348, 62, 62, "child", None)
     field(348, 61, 0, "host", "when the display wants the next frame, in nanoseconds")
