@@ -158,6 +158,11 @@ impl Host {
         Ok(drained)
     }
 
+    /// Whether frames are known of that were not taken yet (fifo).
+    pub(crate) fn has_unread(&self) -> bool {
+        self.newest != self.last
+    }
+
     /// Judges a value of the word, which may be any of 2⁶⁴.
     pub(super) fn judge(&self, held: u32, seen: Word) -> Result<Option<Seen>, Violation> {
         if u64::from(seen.free()) >> self.slots != 0 {
@@ -196,7 +201,7 @@ impl Host {
     ) -> Result<Take, Violation> {
         let mut rung = false;
         let mut seen = None;
-        if self.newest == self.last {
+        if !self.has_unread() {
             // A hint: what counts is the value that the swap brings.
             if Word(word.load(Ordering::Relaxed)).slot_field() == 0 {
                 return Ok(Take::default());

@@ -1,0 +1,79 @@
+//! What a session tells its host.
+
+use std::time::Duration;
+
+use super::frame::Frame;
+use crate::error::Exit;
+use crate::geometry::SurfaceDescriptor;
+use crate::mode::PresentMode;
+
+/// What happened, from [`Session::dispatch`](crate::Session::dispatch).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A frame to show.
+    Frame(Frame),
+    /// The child said Hello.
+    Connected {
+        /// Its process id, where the kernel tells.
+        pid: Option<u32>,
+    },
+    /// The child set up a new generation of surfaces; frames of the older one
+    /// stay valid until they are dropped.
+    Setup {
+        /// The generation, counted from 1.
+        generation: u32,
+        /// The [`configure`](crate::Session::configure) that it answers; 0 is none.
+        serial: u32,
+        /// What the surfaces are like.
+        surface: SurfaceDescriptor,
+        /// How many there are.
+        slots: usize,
+        /// Which frames are shown.
+        mode: PresentMode,
+    },
+    /// A message of the child: its bytes mean what the two programs agreed on.
+    Message(Vec<u8>),
+    /// No frame came for so long after one was asked for
+    /// ([`Limits::stall`](crate::Limits::stall)). The last one stays shown; a
+    /// host that wants to end the child calls
+    /// [`kill_child`](crate::Session::kill_child).
+    Stalled,
+    /// The child ended. Its frames stay valid until they are dropped.
+    Exited {
+        /// How, with its last words.
+        exit: Exit,
+        /// In what time it is started again; `None`: it is not, the session is
+        /// over.
+        restart_in: Option<Duration>,
+    },
+}
+
+/// Counts over the life of a session, all children together.
+///
+/// When no frame is held and no child runs, presented = shown + superseded +
+/// stale + lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Frames that the children presented, as far as they are known of.
+    pub presented: u64,
+    /// Frames that were shown.
+    pub shown: u64,
+    /// Frames that a newer one replaced before they were shown.
+    pub superseded: u64,
+    /// Unread frames of generations that had been replaced.
+    pub stale: u64,
+    /// Frames that were given up.
+    pub lost: u64,
+    /// How often a child was started again.
+    pub restarts: u64,
+    /// Messages that were thrown away because the host did not fetch them.
+    pub messages_dropped: u64,
+    /// Setups that were refused.
+    pub setups_refused: u64,
+    /// Frames that were found without a bell.
+    pub bells_lost: u64,
+    /// How often a bell that rang for nothing was ignored for a while.
+    pub bells_muted: u64,
+}

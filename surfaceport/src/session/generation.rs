@@ -1,0 +1,237 @@
+//! A generation of surfaces on the host's side, and what its frames share with
+//! the session: they outlive it, and come back from any thread.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::event::Stats;
+use super::frame::Frame;
+use crate::bell::Ringer;
+use crate::channel::Handle;
+use crate::error::{Error, Violation};
+use crate::mode::PresentMode;
+use crate::outcome::{FrameId, Outcome};
+use crate::page::Page;
+use crate::surface::{Lease, Lessor, Surface};
+use crate::swapchain::feedback::FeedbackWriter;
+use crate::swapchain::host::{Account, Host, arm};
+use crate::swapchain::page::Block;
+use crate::swapchain::word::Word;
+use crate::sync::{AtomicU64, Ordering};
+use crate::time::Timestamp;
+use crate::wire::Setup;
+
+/// Counts of what became of frames; the session's, shared by all its children.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    presented: AtomicU64,
+    shown: AtomicU64,
+    superseded: AtomicU64,
+    stale: AtomicU64,
+    lost: AtomicU64,
+}
+
+impl Tally {
+    /// Frames came to be known of, and what became of those never taken.
+    fn presented(&self, count: u64) {
+        self.presented.fetch_add(count, Ordering::Relaxed);
+    }
+
+    fn count(&self, outcome: Outcome, count: u64) {
+        let counter = match outcome {
+            Outcome::Shown { .. } => &self.shown,
+            Outcome::Superseded => &self.superseded,
+            Outcome::Stale => &self.stale,
+            Outcome::Lost => &self.lost,
+        };
+        counter.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Copies the counts out.
+    pub(super) fn write_to(&self, stats: &mut Stats) {
+        stats.presented = self.presented.load(Ordering::Relaxed);
+        stats.shown = self.shown.load(Ordering::Relaxed);
+        stats.superseded = self.superseded.load(Ordering::Relaxed);
+        stats.stale = self.stale.load(Ordering::Relaxed);
+        stats.lost = self.lost.load(Ordering::Relaxed);
+    }
+}
+
+/// What all generations of one connection share.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) page: Page,
+    /// Wakes the child.
+    pub(super) child: Ringer,
+    /// Wakes the session, when the last frame of an old generation is dropped.
+    pub(super) own: Arc<Ringer>,
+    pub(super) tally: Arc<Tally>,
+    /// Private to the host and held for a few stores only; frames are dropped
+    /// from any thread.
+    feedback: Mutex<FeedbackWriter>,
+}
+
+impl Link {
+    pub(super) fn new(page: Page, child: Ringer, own: Arc<Ringer>, tally: Arc<Tally>) -> Self {
+        Self { page, child, own, tally, feedback: Mutex::default() }
+    }
+
+    fn report(&self, id: FrameId, outcome: Outcome) {
+        self.tally.count(outcome, 1);
+        let mut writer = self.feedback.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.write(&self.page.control().feedback, id, outcome);
+    }
+}
+
+/// The surfaces of one Setup.
+#[derive(Debug)]
+pub(super) struct Generation {
+    number: u32,
+    link: Arc<Link>,
+    account: Account,
+    surfaces: Vec<Arc<Surface>>,
+}
+
+impl Generation {
+    fn block(&self) -> &Block {
+        self.link.page.control().block(self.number)
+    }
+
+    /// Its number.
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Bytes of memory that it keeps alive.
+    pub(super) fn bytes(&self) -> u64 {
+        self.surfaces.iter().map(|surface| surface.memory_bytes()).sum()
+    }
+
+    /// Whether it has been retired and none of its frames is held.
+    pub(super) fn is_over(&self) -> bool {
+        self.account.count() == 0
+    }
+}
+
+impl Lessor for Generation {
+    fn give_back(&self, slot: u8) {
+        let released = self.account.release(&self.block().word.0, slot);
+        if released.ring {
+            self.link.child.ring();
+        }
+        if released.last {
+            self.link.own.ring();
+        }
+    }
+
+    fn report(&self, id: FrameId, outcome: Outcome) {
+        self.link.report(id, outcome);
+    }
+}
+
+/// The generation that frames are taken of.
+#[derive(Debug)]
+pub(super) struct Current {
+    generation: Arc<Generation>,
+    host: Host,
+    mode: PresentMode,
+    slots: u8,
+    last: u64,
+}
+
+impl Current {
+    /// Takes over the surfaces of a Setup, once each is proved harmless.
+    pub(super) fn import(
+        setup: &Setup,
+        handles: impl Iterator<Item = Handle>,
+        link: &Arc<Link>,
+    ) -> Result<Self, Error> {
+        let surfaces = handles
+            .map(|handle| Surface::import(handle, setup.surface, setup.bytes_per_slot).map(Arc::new))
+            .collect::<Result<Vec<_>, _>>()?;
+        let generation = Arc::new(Generation {
+            number: setup.generation,
+            link: Arc::clone(link),
+            account: Account::new(),
+            surfaces,
+        });
+        let host = Host::new(setup.slots, setup.mode);
+        Ok(Self { generation, host, mode: setup.mode, slots: setup.slots, last: 0 })
+    }
+
+    /// The surfaces.
+    pub(super) fn generation(&self) -> &Arc<Generation> {
+        &self.generation
+    }
+
+    /// Whether an unread frame seems to be there.
+    pub(super) fn has_frame(&self) -> bool {
+        let word = &self.generation.block().word.0;
+        Word(word.load(Ordering::Relaxed)).slot_field() != 0 || self.host.has_unread()
+    }
+
+    /// Says that the host is going to sleep; `false`: a frame is there.
+    pub(super) fn arm(&self) -> bool {
+        !self.host.has_unread() && arm(&self.generation.block().word.0)
+    }
+
+    /// Takes the next frame.
+    pub(super) fn take(&mut self) -> Result<Option<Frame>, Violation> {
+        let generation = &self.generation;
+        let block = generation.block();
+        let ring = block.ring(self.slots);
+        let take = self.host.take(&generation.account, &block.word.0, ring)?;
+        let link = &generation.link;
+        if take.ring {
+            link.child.ring();
+        }
+        let Some(taken) = take.frame else { return Ok(None) };
+        let surface =
+            generation.surfaces.get(usize::from(taken.slot)).ok_or(Violation::SlotOutOfRange)?;
+        link.tally.presented(1 + taken.superseded);
+        link.tally.count(Outcome::Superseded, taken.superseded);
+        let whole = surface.descriptor().size();
+        let record = block.record(taken.slot).read();
+        let damage = block.damage.since(self.last, taken.sequence).clipped(whole);
+        self.last = taken.sequence;
+        let id = FrameId { generation: generation.number, sequence: taken.sequence };
+        let lessor = Arc::clone(generation);
+        let size = record.extent.unwrap_or(whole);
+        let now = Timestamp::now();
+        let lease =
+            Lease::new(Arc::clone(surface), lessor, id, taken.slot, size, damage, now);
+        // The lease is there, so that the slot comes back in any case.
+        if !(size.is_valid() && size.fits(whole)) {
+            return Err(Violation::BadGeometry);
+        }
+        Ok(Some(Frame::new(lease, record)))
+    }
+
+    /// No more frames are taken of this: what is unread has this outcome. The
+    /// generation, if frames of it are still held.
+    pub(super) fn retire(mut self, outcome: Outcome) -> Result<Retired, Violation> {
+        let generation = self.generation;
+        let block = generation.block();
+        let ring = block.ring(self.slots);
+        let first = self.last + 1;
+        let drained = self.host.drain(&generation.account, &block.word.0, ring)?;
+        let link = &generation.link;
+        link.tally.presented(drained.unread + drained.superseded);
+        link.tally.count(Outcome::Superseded, drained.superseded);
+        // In mailbox there is one, behind those that it superseded.
+        let first = if self.mode == PresentMode::Mailbox { first + drained.superseded } else { first };
+        for sequence in first..first + drained.unread {
+            link.report(FrameId { generation: generation.number, sequence }, outcome);
+        }
+        let over = generation.account.retire();
+        Ok(if over { Retired::Over(generation.number) } else { Retired::Held(generation) })
+    }
+}
+
+/// A generation of which no more frames are taken.
+#[derive(Debug)]
+pub(super) enum Retired {
+    /// Nothing of it is held.
+    Over(u32),
+    /// Some of its frames are.
+    Held(Arc<Generation>),
+}
