@@ -1,6 +1,9 @@
 //! surfaceport
 mod error;
 mod format;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod geometry;
 mod mode;
 mod outcome;
