@@ -39,3 +39,4 @@ pub use geometry::{
 pub use mode::PresentMode;
 pub use outcome::{FrameId, Outcome};
 pub use time::{Deadline, Timestamp};
+pub use wire::MAX_USER_BYTES;
