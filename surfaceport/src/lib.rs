@@ -1,6 +1,9 @@
 //! surfaceport
 mod error;
 mod format;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod geometry;
 mod mode;
 mod outcome;
@@ -36,3 +39,4 @@ pub use geometry::{
 pub use mode::PresentMode;
 pub use outcome::{FrameId, Outcome};
 pub use time::{Deadline, Timestamp};
+pub use wire::MAX_USER_BYTES;
