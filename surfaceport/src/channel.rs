@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::error::{Error, Violation};
+pub(crate) use crate::sys::{BorrowedHandle, Handle, Sent, Source, borrow};
 use crate::sys::{Endpoint, Received};
-pub(crate) use crate::sys::{BorrowedHandle, Handle, Sent, Source};
 use crate::wire::{FromChild, FromHost, MAX_MESSAGE_BYTES};
 
 /// Messages that wait for room; a peer that lets more pile up does not read.

@@ -346,6 +346,8 @@ pub enum ExitReason {
     Incompatible,
     /// The host ended it on request.
     Closed,
+    /// It could not be started again; its last lines say why.
+    NotStarted,
     /// It closed the connection (a child that connected by name), or its status
     /// was taken by somebody else.
     Disconnected,
@@ -364,6 +366,7 @@ impl fmt::Display for ExitReason {
             }
             Self::Incompatible => write!(f, "speaks another protocol version"),
             Self::Closed => write!(f, "was closed"),
+            Self::NotStarted => write!(f, "could not be started again"),
             Self::Disconnected => write!(f, "disconnected"),
         }
     }

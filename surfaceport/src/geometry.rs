@@ -43,7 +43,18 @@ impl Size {
     /// Whether a surface can have this size: no side zero or above [`MAX_SIDE`].
     #[must_use]
     pub const fn is_valid(self) -> bool {
-        self.width > 0 && self.height > 0 && self.width <= MAX_SIDE && self.height <= MAX_SIDE
+        self.check().is_ok()
+    }
+
+    /// Why a surface can't have this size.
+    pub(crate) const fn check(self) -> Result<(), GeometryError> {
+        if self.width == 0 || self.height == 0 {
+            return Err(GeometryError::Empty);
+        }
+        if self.width > MAX_SIDE || self.height > MAX_SIDE {
+            return Err(GeometryError::TooLarge(self));
+        }
+        Ok(())
     }
 
     /// Whether this fits within `outer`.
@@ -354,12 +365,7 @@ impl SurfaceDescriptor {
     ///
     /// What is wrong with it.
     pub fn with_stride(size: Size, format: Format, stride: u32) -> Result<Self, GeometryError> {
-        if size.width == 0 || size.height == 0 {
-            return Err(GeometryError::Empty);
-        }
-        if !size.is_valid() {
-            return Err(GeometryError::TooLarge(size));
-        }
+        size.check()?;
         // Neither product can overflow: sides are at most 2^14, pixels 2^3 bytes.
         let row = size.width * format.bytes_per_pixel();
         if stride < row || !stride.is_multiple_of(STRIDE_ALIGN) || stride > MAX_STRIDE {

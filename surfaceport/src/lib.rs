@@ -25,6 +25,8 @@ mod child;
 #[cfg(not(loom))]
 mod page;
 #[cfg(not(loom))]
+mod session;
+#[cfg(not(loom))]
 mod surface;
 #[cfg(not(loom))]
 mod sys;
@@ -40,3 +42,10 @@ pub use mode::PresentMode;
 pub use outcome::{FrameId, Outcome};
 pub use time::{Deadline, Timestamp};
 pub use wire::MAX_USER_BYTES;
+
+#[cfg(not(loom))]
+pub use child::{Command, Limits, Restart};
+#[cfg(not(loom))]
+pub use session::*;
+#[cfg(not(loom))]
+pub use surface::{Feedback, Lease, PixelView, Surface};

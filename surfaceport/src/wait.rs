@@ -1,5 +1,6 @@
 //! The wait set with its timer, and the clock.
 
+use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::Error;
@@ -66,13 +67,13 @@ impl Fired {
 #[derive(Debug)]
 pub(crate) struct WaitSet {
     set: sys::WaitSet,
-    timer: Option<Timestamp>,
+    timer: Cell<Option<Timestamp>>,
 }
 
 impl WaitSet {
     /// An empty set.
     pub(crate) fn new() -> Result<Self, Error> {
-        Ok(Self { set: sys::WaitSet::new()?, timer: None })
+        Ok(Self { set: sys::WaitSet::new()?, timer: Cell::new(None) })
     }
 
     /// Adds a source.
@@ -94,17 +95,17 @@ impl WaitSet {
     /// Sees that the set wakes at `at`, or earlier: the timer is moved only
     /// when the earliest deadline moves ahead of it. A deadline that moves back
     /// with every frame so costs a system call only when the timer fires.
-    pub(crate) fn wake_by(&mut self, at: Option<Timestamp>) {
+    pub(crate) fn wake_by(&self, at: Option<Timestamp>) {
         let Some(at) = at else { return };
-        if self.timer.is_none_or(|timer| at < timer) {
+        if self.timer.get().is_none_or(|timer| at < timer) {
             self.set.set_timer(Some(at));
-            self.timer = Some(at);
+            self.timer.set(Some(at));
         }
     }
 
     /// Waits until something fires or the deadline passes. A signal ends the
     /// wait early, with nothing fired.
-    pub(crate) fn wait(&mut self, deadline: Deadline) -> Result<Fired, Error> {
+    pub(crate) fn wait(&self, deadline: Deadline) -> Result<Fired, Error> {
         let mut fired = Fired::default();
         self.set.wait(deadline.remaining(), |token| match token {
             Some(token) => fired.tokens |= token,
@@ -114,7 +115,7 @@ impl WaitSet {
             // Switched off, or it would stay readable; what is still due is
             // set anew before the next sleep.
             self.set.set_timer(None);
-            self.timer = None;
+            self.timer.set(None);
         }
         Ok(fired)
     }

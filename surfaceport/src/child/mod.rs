@@ -1,17 +1,20 @@
 //! The child process: how to start it, how long to put up with it, how it ended.
 
 mod command;
+mod door;
 mod output;
 mod policy;
 
 use crate::channel::Channel;
 use crate::error::{Error, Exit, ExitReason};
-use crate::sys::{Endpoint, Process, Source};
+pub(crate) use crate::sys::Process;
+use crate::sys::{Endpoint, Source};
 use crate::time::Timestamp;
 
 pub use command::Command;
 pub use policy::{Limits, Restart};
 
+pub(crate) use door::{Door, connect, inherited};
 use output::Output;
 
 /// One run of a child, watched.

@@ -8,7 +8,7 @@ use super::event::{Event, Stats};
 use super::frame::Frame;
 use super::generation::{Current, Generation, Link, Retired, Tally};
 use crate::bell::{self, HostBell, Ringer};
-use crate::channel::{Channel, Handle, Incoming, Sent};
+use crate::channel::{Channel, Handle, Incoming, Sent, borrow};
 use crate::child::{Child, Limits};
 use crate::error::{Error, Exit, ExitReason, Violation};
 use crate::outcome::Outcome;
@@ -43,7 +43,7 @@ pub(super) struct Wanted {
 
 /// What the session lends for a while.
 pub(super) struct Context<'a> {
-    pub(super) wait: &'a mut WaitSet,
+    pub(super) wait: &'a WaitSet,
     pub(super) events: &'a mut VecDeque<Event>,
     pub(super) stats: &'a mut Stats,
     pub(super) wanted: &'a Wanted,
@@ -233,8 +233,8 @@ impl Connection {
         if fired.has(Token::Channel) && self.muted_until.is_none() {
             result = self.converse(cx);
         }
-        let rang_for_nothing = fired.has(Token::Bell)
-            && !self.current.as_ref().is_some_and(Current::has_frame);
+        let rang_for_nothing =
+            fired.has(Token::Bell) && !self.current.as_ref().is_some_and(Current::has_frame);
         if rang_for_nothing && self.bell.rang_for_nothing(cx.now) {
             cx.wait.remove(self.bell.source());
             cx.stats.bells_muted += 1;
@@ -264,7 +264,8 @@ impl Connection {
 
     /// What is due by the clock.
     fn check_time(&mut self, wants_frames: bool, cx: &mut Context<'_>) {
-        let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= cx.now);
+        let now = cx.now;
+        let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
         if due(self.muted_until) {
             self.muted_until = None;
             // Not in the set while muted; it fires at once if something is there.
@@ -434,10 +435,7 @@ impl Connection {
         });
         let [to_host, to_child] = &bells;
         let page = self.link.page.handle();
-        let sent = self.channel.send_to_child(
-            &welcome,
-            &[page, std::os::fd::AsFd::as_fd(to_host), std::os::fd::AsFd::as_fd(to_child)],
-        );
+        let sent = self.channel.send_to_child(&welcome, &[page, borrow(to_host), borrow(to_child)]);
         match sent {
             Ok(Sent::Done) => {
                 self.phase = Phase::Live;

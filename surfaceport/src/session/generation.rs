@@ -108,7 +108,7 @@ impl Generation {
 
     /// Whether it has been retired and none of its frames is held.
     pub(super) fn is_over(&self) -> bool {
-        self.account.count() == 0
+        self.account.is_empty()
     }
 }
 
@@ -146,7 +146,9 @@ impl Current {
         link: &Arc<Link>,
     ) -> Result<Self, Error> {
         let surfaces = handles
-            .map(|handle| Surface::import(handle, setup.surface, setup.bytes_per_slot).map(Arc::new))
+            .map(|handle| {
+                Surface::import(handle, setup.surface, setup.bytes_per_slot).map(Arc::new)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let generation = Arc::new(Generation {
             number: setup.generation,
@@ -197,8 +199,7 @@ impl Current {
         let lessor = Arc::clone(generation);
         let size = record.extent.unwrap_or(whole);
         let now = Timestamp::now();
-        let lease =
-            Lease::new(Arc::clone(surface), lessor, id, taken.slot, size, damage, now);
+        let lease = Lease::new(Arc::clone(surface), lessor, id, taken.slot, size, damage, now);
         // The lease is there, so that the slot comes back in any case.
         if !(size.is_valid() && size.fits(whole)) {
             return Err(Violation::BadGeometry);
@@ -218,7 +219,8 @@ impl Current {
         link.tally.presented(drained.unread + drained.superseded);
         link.tally.count(Outcome::Superseded, drained.superseded);
         // In mailbox there is one, behind those that it superseded.
-        let first = if self.mode == PresentMode::Mailbox { first + drained.superseded } else { first };
+        let first =
+            if self.mode == PresentMode::Mailbox { first + drained.superseded } else { first };
         for sequence in first..first + drained.unread {
             link.report(FrameId { generation: generation.number, sequence }, outcome);
         }

@@ -15,7 +15,7 @@ mod listener;
 mod renderer;
 mod swapchain;
 
-pub use canvas::{Canvas, Rows};
+pub use canvas::Canvas;
 pub use event::{Event, Stats};
 pub use frame::Frame;
 pub use host::Session;

@@ -56,6 +56,11 @@ impl Account {
         self.held.fetch_add(RETIRING, Ordering::AcqRel) == 0
     }
 
+    /// Whether no slot is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held() == 0
+    }
+
     /// Gives a held slot back.
     ///
     /// The account is cleared first: once the bit is in the word, the child may

@@ -27,6 +27,11 @@ pub(crate) type Handle = std::os::fd::OwnedFd;
 /// The same, borrowed.
 pub(crate) type BorrowedHandle<'a> = std::os::fd::BorrowedFd<'a>;
 
+/// Lends a handle, to be sent.
+pub(crate) fn borrow(handle: &Handle) -> BorrowedHandle<'_> {
+    std::os::fd::AsFd::as_fd(handle)
+}
+
 /// Names the cause of a failed call.
 fn os(doing: &'static str, errno: Errno) -> Error {
     match errno {

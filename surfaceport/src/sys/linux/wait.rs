@@ -1,5 +1,6 @@
 //! The wait set: one epoll fd for all that a side waits for (epoll(7)).
 
+use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -46,7 +47,8 @@ const TIMER: u64 = u64::MAX;
 pub(crate) struct WaitSet {
     epoll: OwnedFd,
     timer: OwnedFd,
-    events: Vec<epoll::Event>,
+    /// Where the kernel writes; kept, so that a wait allocates nothing.
+    events: Cell<Vec<epoll::Event>>,
 }
 
 impl WaitSet {
@@ -57,7 +59,7 @@ impl WaitSet {
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         let timer =
             timerfd_create(TimerfdClockId::Monotonic, flags).map_err(|errno| os(doing, errno))?;
-        let set = Self { epoll, timer, events: Vec::with_capacity(EVENTS) };
+        let set = Self { epoll, timer, events: Cell::new(Vec::with_capacity(EVENTS)) };
         set.add(set.timer.as_fd(), TIMER, Trigger::Level)?;
         Ok(set)
     }
@@ -94,24 +96,25 @@ impl WaitSet {
     /// Waits until something fires or the time is over, and calls `fired` with
     /// each token, `None` for the timer. A signal ends the wait early.
     pub(crate) fn wait(
-        &mut self,
+        &self,
         timeout: Option<Duration>,
         mut fired: impl FnMut(Option<u64>),
     ) -> Result<(), Error> {
         let timeout = timeout.map(timespec);
-        self.events.clear();
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(Errno::NOSYS) => {
-                return Err(Error::Unsupported { feature: "epoll_pwait2", needs: "Linux 5.11" });
-            }
-            Err(errno) => return Err(os("waiting", errno)),
-        }
-        for event in &self.events {
+        let mut events = self.events.take();
+        let waited = epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref());
+        for event in events.drain(..) {
             let token = event.data.u64();
             fired((token != TIMER).then_some(token));
         }
-        Ok(())
+        self.events.set(events);
+        match waited {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(Errno::NOSYS) => {
+                Err(Error::Unsupported { feature: "epoll_pwait2", needs: "Linux 5.11" })
+            }
+            Err(errno) => Err(os("waiting", errno)),
+        }
     }
 }
 

@@ -1,0 +1,522 @@
+//! The host's session: a child, its frames, its end and its next life.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::connection::{Connection, Context, Wanted};
+use super::event::{Event, Stats};
+use super::frame::Frame;
+use super::generation::Tally;
+use crate::bell::{self, HostBell, Ringer};
+use crate::channel::Channel;
+use crate::child::{Child, Command, Limits, Process};
+use crate::error::{Error, Exit, ExitReason, Violation};
+use crate::geometry::{Scale, Size};
+use crate::time::{Deadline, Timestamp};
+use crate::wait::{Fired, Token, Trigger, WaitSet};
+use crate::wire::{Configure, FromHost, UserBytes};
+
+/// Rounds of one `dispatch` until it says that nothing is left for now.
+const ROUNDS: usize = 8;
+/// While frames are always there, other things are looked for this often.
+const POLL_EVERY: Duration = Duration::from_millis(10);
+
+/// Lends the session's parts to its connection, which is another of them.
+macro_rules! context {
+    ($session:ident) => {
+        Context {
+            wait: &$session.wait,
+            events: &mut $session.events,
+            stats: &mut $session.stats,
+            wanted: &$session.wanted,
+            limits: &$session.limits,
+            now: Timestamp::now(),
+        }
+    };
+}
+
+/// A child and its frames.
+///
+/// It starts the child, hands out its newest frame, keeps the last one valid
+/// when the child dies, and starts it again. One thread uses it; frames may be
+/// dropped on any.
+///
+/// Blocking:
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use surfaceport::{Command, Session};
+///
+/// let mut session = Session::spawn(Command::new("my-renderer"))?;
+/// while let Some(frame) = session.next_frame(Duration::from_secs(5))? {
+///     println!("frame {} of {}", frame.id(), frame.size());
+/// } // dropping the frame gives its slot back
+/// # Ok::<(), surfaceport::Error>(())
+/// ```
+///
+/// In an event loop: poll the session's fd for reading, and when it is
+/// readable, or on any other occasion, [`dispatch`](Self::dispatch) until it
+/// says `None`. Only then may the fd be polled again; level- and edge-triggered
+/// loops both work.
+///
+/// ```no_run
+/// # let mut session = surfaceport::Session::spawn(surfaceport::Command::new("my-renderer"))?;
+/// use surfaceport::Event;
+///
+/// while let Some(event) = session.dispatch()? {
+///     match event {
+///         Event::Frame(frame) => println!("frame {}", frame.id()),
+///         Event::Exited { exit, restart_in: None } => println!("over: {exit}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), surfaceport::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    // The state comes before the wait set: its drop ends the child first.
+    state: State,
+    wait: WaitSet,
+    own_bell: HostBell,
+    own: Arc<Ringer>,
+    command: Option<Command>,
+    limits: Limits,
+    wanted: Wanted,
+    wants_frames: bool,
+    /// Frames that were unread when their child ended.
+    leftover: VecDeque<Frame>,
+    events: VecDeque<Event>,
+    tally: Arc<Tally>,
+    stats: Stats,
+    violations: [u64; Violation::ALL.len()],
+    /// When children were started again, within the window.
+    restarts: VecDeque<Timestamp>,
+    wake_at: Option<Timestamp>,
+    polled_at: Timestamp,
+    poll_due: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Running(Box<Connection>),
+    /// The next child is started at this time.
+    Resting(Timestamp),
+    Over(Box<Exit>),
+}
+
+impl Session {
+    /// Starts a child. It returns at once; that the child connected is an
+    /// [`Event::Connected`], and that it did not is the session's end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Spawn`] if the program can't be started, [`Error::HandleLimit`],
+    /// [`Error::NoSpace`], [`Error::Unsupported`] or [`Error::Os`] if the system
+    /// lacks what it takes.
+    pub fn spawn(command: Command) -> Result<Self, Error> {
+        let mut session = Self::new(command.get_limits(), Some(command))?;
+        session.start()?;
+        Ok(session)
+    }
+
+    /// A session with a peer that connected by name.
+    pub(super) fn with_peer(child: Child, channel: Channel, limits: Limits) -> Result<Self, Error> {
+        let mut session = Self::new(limits, None)?;
+        session.connect(child, channel)?;
+        Ok(session)
+    }
+
+    fn new(limits: Limits, command: Option<Command>) -> Result<Self, Error> {
+        let wait = WaitSet::new()?;
+        let (own_bell, ringer) = bell::to_host()?;
+        wait.add(own_bell.source(), Token::Own, Trigger::Edge)?;
+        Ok(Self {
+            state: State::Resting(Timestamp::default()),
+            wait,
+            own_bell,
+            own: Arc::new(Ringer::from_handle(ringer)),
+            command,
+            limits,
+            wanted: Wanted::default(),
+            wants_frames: true,
+            leftover: VecDeque::new(),
+            events: VecDeque::new(),
+            tally: Arc::default(),
+            stats: Stats::default(),
+            violations: [0; Violation::ALL.len()],
+            restarts: VecDeque::new(),
+            wake_at: None,
+            polled_at: Timestamp::now(),
+            poll_due: false,
+        })
+    }
+
+    fn start(&mut self) -> Result<(), Error> {
+        let Some(command) = &self.command else { return Err(Error::NotConnected) };
+        let (child, channel) = Child::spawn(command)?;
+        self.connect(child, channel)
+    }
+
+    fn connect(&mut self, child: Child, channel: Channel) -> Result<(), Error> {
+        let (own, tally) = (Arc::clone(&self.own), Arc::clone(&self.tally));
+        let mut cx = context!(self);
+        let connection = Connection::new(child, channel, own, tally, &mut cx)?;
+        self.state = State::Running(Box::new(connection));
+        Ok(())
+    }
+
+    /// The next frame: in mailbox the newest, in fifo the one after the last.
+    /// `None`: the deadline passed.
+    ///
+    /// While the child is started again it waits on. Other events are kept for
+    /// [`dispatch`](Self::dispatch); messages beyond 256 are dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ChildGone`] when the session is over, with the reason and the
+    /// child's last words; [`Error::Os`] if the system fails.
+    pub fn next_frame(&mut self, deadline: impl Into<Deadline>) -> Result<Option<Frame>, Error> {
+        let deadline = deadline.into();
+        loop {
+            if self.poll_due {
+                self.attend_to(Deadline::NOW)?;
+            }
+            if let Some(frame) = self.leftover.pop_front().or_else(|| self.take()) {
+                return Ok(Some(frame));
+            }
+            if let State::Over(exit) = &self.state {
+                return Err(Error::ChildGone(exit.clone()));
+            }
+            if !self.arm() {
+                continue;
+            }
+            self.schedule();
+            let expired = deadline.passed();
+            let fired = self.attend_to(deadline)?;
+            if expired && !fired.any() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The next event; `None`: nothing is left, the session's fd may be polled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`] and its like if the system fails. What the child does wrong
+    /// is in the reason of its [`Event::Exited`].
+    pub fn dispatch(&mut self) -> Result<Option<Event>, Error> {
+        for _ in 0..ROUNDS {
+            if self.poll_due {
+                self.attend_to(Deadline::NOW)?;
+            }
+            if let Some(frame) = self.leftover.pop_front() {
+                return Ok(Some(Event::Frame(frame)));
+            }
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            if self.wants_frames
+                && let Some(frame) = self.take()
+            {
+                return Ok(Some(Event::Frame(frame)));
+            }
+            if self.attend_to(Deadline::NOW)?.any() {
+                continue;
+            }
+            if self.wants_frames && !self.arm() {
+                continue;
+            }
+            self.schedule();
+            return Ok(None);
+        }
+        // Something keeps happening. Others have their turn, then we again.
+        let _frame_or_not = !self.wants_frames || self.arm();
+        self.wait.wake_by(Some(Timestamp::now()));
+        Ok(None)
+    }
+
+    /// Waits for something and handles it.
+    fn attend_to(&mut self, deadline: Deadline) -> Result<Fired, Error> {
+        let fired = self.wait.wait(deadline)?;
+        self.polled_at = Timestamp::now();
+        self.poll_due = false;
+        if self.wake_at.is_some_and(|at| at <= self.polled_at) {
+            self.wake_at = None;
+        }
+        let wants_frames = self.wants_frames;
+        match &mut self.state {
+            State::Running(connection) => {
+                let mut cx = context!(self);
+                if connection.attend(fired, wants_frames, &mut cx)? {
+                    self.end_child();
+                }
+            }
+            State::Resting(until) if *until <= self.polled_at => self.restart(),
+            State::Resting(_) | State::Over(_) => {}
+        }
+        Ok(fired)
+    }
+
+    fn take(&mut self) -> Option<Frame> {
+        let State::Running(connection) = &mut self.state else { return None };
+        // A violation ends the child; the reason comes with its exit.
+        let frame = connection.take(&self.wait).ok().flatten();
+        if let Some(frame) = &frame {
+            self.poll_due = frame.taken_at().since(self.polled_at) >= POLL_EVERY;
+        }
+        frame
+    }
+
+    fn arm(&mut self) -> bool {
+        match &self.state {
+            State::Running(connection) => connection.arm(),
+            State::Resting(_) | State::Over(_) => true,
+        }
+    }
+
+    /// Sees that the wait set wakes when something is due.
+    fn schedule(&mut self) {
+        let due = match &self.state {
+            State::Running(connection) => connection.next_wake(&self.limits, self.wants_frames),
+            State::Resting(until) => Some(*until),
+            State::Over(_) => None,
+        };
+        self.wait.wake_by([due, self.wake_at].into_iter().flatten().min());
+    }
+
+    /// The child is gone: what is left of it, and whether there is a next one.
+    fn end_child(&mut self) {
+        let State::Running(connection) =
+            std::mem::replace(&mut self.state, State::Resting(Timestamp::default()))
+        else {
+            return;
+        };
+        let (frames, exit) = connection.end(self.wants_frames, &self.wait);
+        self.leftover.extend(frames);
+        self.close(exit);
+    }
+
+    /// Records an end and decides on a restart.
+    fn close(&mut self, exit: Exit) {
+        if let ExitReason::Violation(violation) = exit.reason
+            && let Some(count) = self.violations.get_mut(violation as usize)
+        {
+            *count += 1;
+        }
+        let again = exit.connected
+            && !matches!(
+                exit.reason,
+                ExitReason::Exited(0) | ExitReason::Closed | ExitReason::Incompatible
+            );
+        let now = Timestamp::now();
+        let delay = self.command.as_ref().filter(|_| again).and_then(|command| {
+            let restart = command.get_restart();
+            while self.restarts.front().is_some_and(|at| now.since(*at) > restart.get_window()) {
+                self.restarts.pop_front();
+            }
+            restart.after(u32::try_from(self.restarts.len()).unwrap_or(u32::MAX))
+        });
+        self.state = match delay {
+            Some(delay) => State::Resting(now + delay),
+            None => State::Over(Box::new(exit.clone())),
+        };
+        self.events.push_back(Event::Exited { exit, restart_in: delay });
+    }
+
+    fn restart(&mut self) {
+        self.stats.restarts += 1;
+        self.restarts.push_back(self.polled_at);
+        if let Err(error) = self.start() {
+            let last_lines = vec![error.to_string()];
+            let reason = ExitReason::NotStarted;
+            self.close(Exit { reason, pid: None, connected: true, last_lines });
+        }
+    }
+
+    /// Whether the child has said Hello and is connected.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(&self.state, State::Running(connection) if connection.is_live())
+    }
+
+    /// How the last child ended, if there will be no other.
+    #[must_use]
+    pub fn exit(&self) -> Option<&Exit> {
+        match &self.state {
+            State::Over(exit) => Some(exit),
+            State::Running(_) | State::Resting(_) => None,
+        }
+    }
+
+    /// The child's process id, while there is one and the kernel tells it.
+    #[must_use]
+    pub fn child_pid(&self) -> Option<u32> {
+        match &self.state {
+            State::Running(connection) => connection.child().pid(),
+            State::Resting(_) | State::Over(_) => None,
+        }
+    }
+
+    pub(crate) fn child_process(&self) -> Option<&Process> {
+        match &self.state {
+            State::Running(connection) => connection.child().process(),
+            State::Resting(_) | State::Over(_) => None,
+        }
+    }
+
+    /// What became of all frames, and other counts.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let mut stats = self.stats;
+        self.tally.write_to(&mut stats);
+        stats
+    }
+
+    /// How many children were ended for this.
+    #[must_use]
+    pub fn violations(&self, violation: Violation) -> u64 {
+        self.violations.get(violation as usize).copied().unwrap_or(0)
+    }
+
+    /// Whether frames are wanted. While they are not, the session does not
+    /// wake for them: in mailbox the newest waits, in fifo the child.
+    pub fn set_wants_frames(&mut self, wanted: bool) {
+        self.wants_frames = wanted;
+    }
+
+    /// Asks the child for surfaces of another size or scale; the number comes
+    /// back in the [`Event::Setup`] that answers. A child that is started later
+    /// is told at once. `Size::default()` (0x0) leaves the size to the child.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Geometry`] for a size that no surface can have.
+    pub fn configure(&mut self, size: Size, scale: Scale) -> Result<u32, Error> {
+        let wanted = (size != Size::default()).then_some(size);
+        if let Some(size) = wanted {
+            size.check().map_err(Error::Geometry)?;
+        }
+        let serial = self.wanted.configure.serial.checked_add(1).unwrap_or(1);
+        let configure = Configure { serial, size: wanted, scale };
+        self.wanted.configure = configure;
+        self.tell(&FromHost::Configure(configure));
+        Ok(serial)
+    }
+
+    /// Says for when the display wants the next frame: a child that waits for
+    /// it draws one. Times that do not go forward are moved forward.
+    pub fn begin_frame(&mut self, time: Timestamp) {
+        let next = self.wanted.begin_frame.time + 1;
+        self.wanted.begin_frame.time = time.as_nanos().max(next);
+        self.post_begin_frame(true);
+    }
+
+    /// Says whether anybody can see the frames.
+    pub fn set_hidden(&mut self, hidden: bool) {
+        if self.wanted.begin_frame.hidden != hidden {
+            self.wanted.begin_frame.hidden = hidden;
+            self.post_begin_frame(false);
+        }
+    }
+
+    fn post_begin_frame(&mut self, expects: bool) {
+        if let State::Running(connection) = &mut self.state {
+            connection.post_begin_frame(self.wanted.begin_frame);
+            if expects && connection.surfaces().is_some() {
+                connection.expect_frame(Timestamp::now());
+            }
+        }
+    }
+
+    /// Sends bytes to the child, at most [`MAX_USER_BYTES`](crate::MAX_USER_BYTES).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MessageTooLong`]; [`Error::NotConnected`] if there is no child
+    /// to hear them; [`Error::Violation`] if the child does not read, which
+    /// ends it.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let message = FromHost::Message(UserBytes::new(bytes)?);
+        let mut cx = context!(self);
+        match &mut self.state {
+            State::Running(connection) if connection.is_live() => {
+                connection.send(&message, &mut cx)
+            }
+            _ => Err(Error::NotConnected),
+        }
+    }
+
+    /// Sends what a later child is told with Welcome.
+    fn tell(&mut self, message: &FromHost<'_>) {
+        let mut cx = context!(self);
+        if let State::Running(connection) = &mut self.state
+            && connection.is_live()
+        {
+            // A child that does not hear it ends, and the next one does.
+            let _told = connection.send(message, &mut cx);
+        }
+    }
+
+    /// Sees that the session's fd becomes readable at this time at the latest,
+    /// for hosts that have something to do then.
+    pub fn wake_at(&mut self, time: Timestamp) {
+        self.wake_at = Some(time);
+    }
+
+    /// Ends the child at once, as if it had crashed: it may be started again.
+    pub fn kill_child(&mut self) {
+        if let State::Running(connection) = &self.state {
+            connection.child().kill();
+        }
+    }
+
+    /// Ends the session politely: asks the child to end, waits for that, and
+    /// ends it when the time is over. Frames that are held stay valid. Unread
+    /// frames are lost.
+    ///
+    /// Dropping the session instead ends the child at once.
+    pub fn close_child(&mut self, grace: impl Into<Deadline>) -> Exit {
+        let grace = grace.into();
+        self.command = None;
+        self.wants_frames = false;
+        {
+            let mut cx = context!(self);
+            if let State::Running(connection) = &mut self.state {
+                let _gone = connection.say_bye(&mut cx);
+            }
+        }
+        loop {
+            match &mut self.state {
+                State::Over(exit) => return (**exit).clone(),
+                State::Resting(_) => {
+                    let reason = ExitReason::Closed;
+                    return Exit { reason, pid: None, connected: false, last_lines: Vec::new() };
+                }
+                State::Running(connection) if grace.passed() => {
+                    connection.condemn(ExitReason::Closed, &self.wait);
+                    self.await_end(Deadline::from(Duration::from_secs(2)));
+                    self.end_child();
+                }
+                State::Running(_) => self.await_end(grace),
+            }
+        }
+    }
+
+    /// One wait on the way to the end. What fails on that way is no matter.
+    fn await_end(&mut self, deadline: Deadline) {
+        self.schedule();
+        if self.attend_to(deadline).is_err() {
+            self.end_child();
+        }
+    }
+}
+
+impl AsFd for Session {
+    /// The fd to poll for reading.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wait.as_fd()
+    }
+}
