@@ -14,7 +14,7 @@ fn main() -> Result<(), Error> {
         for (y, row) in (0..).zip(canvas.rows_mut()) {
             for (x, pixel) in (0..).zip(row.as_chunks_mut().0) {
                 let inside = (left..left + 32).contains(&x) && (32..64).contains(&y);
-                *pixel = if inside { [40, 120, 240, 255] } else { [255; 4] };
+                *pixel = if inside { [240, 120, 40, 255] } else { [255; 4] };
             }
         }
         canvas.present(Damage::FULL)?;

@@ -413,7 +413,6 @@ impl SurfaceDescriptor {
 
     /// Bytes of the whole image, padding included.
     #[must_use]
-    #[expect(clippy::cast_lossless, reason = "From is not const")]
     pub const fn bytes(&self) -> u64 {
         self.stride as u64 * self.size.height as u64
     }

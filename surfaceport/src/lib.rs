@@ -10,9 +10,7 @@ mod outcome;
 mod sync;
 mod time;
 
-#[allow(dead_code)]
 mod swapchain;
-#[allow(dead_code)]
 mod wire;
 
 // Under loom the atomics are no plain memory: only the layers below are built.
@@ -23,13 +21,19 @@ mod channel;
 #[cfg(not(loom))]
 mod child;
 #[cfg(not(loom))]
+pub mod os;
+#[cfg(not(loom))]
 mod page;
+#[cfg(not(loom))]
+mod pane;
 #[cfg(not(loom))]
 mod session;
 #[cfg(not(loom))]
 mod surface;
 #[cfg(not(loom))]
 mod sys;
+#[cfg(not(loom))]
+mod view;
 #[cfg(not(loom))]
 mod wait;
 
@@ -46,6 +50,10 @@ pub use wire::MAX_USER_BYTES;
 #[cfg(not(loom))]
 pub use child::{Command, Limits, Restart};
 #[cfg(not(loom))]
+pub use pane::{Fit, HeadlessPane, Pane};
+#[cfg(not(loom))]
 pub use session::*;
 #[cfg(not(loom))]
 pub use surface::{Feedback, Lease, PixelView, Surface};
+#[cfg(not(loom))]
+pub use view::{ResizePolicy, View};

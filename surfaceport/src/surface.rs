@@ -180,11 +180,6 @@ impl DrawSurface {
         Ok(Self { descriptor, memory, mapping })
     }
 
-    /// Size, format and layout.
-    pub(crate) fn descriptor(&self) -> &SurfaceDescriptor {
-        &self.descriptor
-    }
-
     /// The memory's length in bytes.
     pub(crate) fn memory_bytes(&self) -> u64 {
         self.memory.len()

@@ -79,7 +79,8 @@ pub struct Session {
     // The state comes before the wait set: its drop ends the child first.
     state: State,
     wait: WaitSet,
-    own_bell: HostBell,
+    /// Only waited on.
+    _own_bell: HostBell,
     own: Arc<Ringer>,
     command: Option<Command>,
     limits: Limits,
@@ -135,7 +136,7 @@ impl Session {
         Ok(Self {
             state: State::Resting(Timestamp::default()),
             wait,
-            own_bell,
+            _own_bell: own_bell,
             own: Arc::new(Ringer::from_handle(ringer)),
             command,
             limits,
@@ -236,6 +237,32 @@ impl Session {
         let _frame_or_not = !self.wants_frames || self.arm();
         self.wait.wake_by(Some(Timestamp::now()));
         Ok(None)
+    }
+
+    /// The same, but waits. `None`: the deadline passed, or the session is over.
+    ///
+    /// # Errors
+    ///
+    /// As [`dispatch`](Self::dispatch).
+    pub fn next_event(&mut self, deadline: impl Into<Deadline>) -> Result<Option<Event>, Error> {
+        let deadline = deadline.into();
+        loop {
+            let expired = deadline.passed();
+            if let Some(event) = self.dispatch()? {
+                return Ok(Some(event));
+            }
+            if expired || self.exit().is_some() {
+                return Ok(None);
+            }
+            self.attend_to(deadline)?;
+        }
+    }
+
+    /// Gives events back that were fetched too early, oldest first.
+    pub(crate) fn put_back(&mut self, events: Vec<Event>) {
+        for event in events.into_iter().rev() {
+            self.events.push_front(event);
+        }
     }
 
     /// Waits for something and handles it.

@@ -61,7 +61,6 @@ fn pack(id: FrameId, outcome: Outcome) -> (u64, u64) {
 }
 
 fn unpack(key: u64, at: u64) -> (FrameId, Outcome) {
-    #[expect(clippy::cast_possible_truncation, reason = "24 bits")]
     let generation = ((key >> GENERATION_SHIFT) % GENERATION_SPAN) as u32;
     let outcome = match key >> OUTCOME_SHIFT {
         0 => Outcome::Shown { at: Timestamp::from_nanos(at) },

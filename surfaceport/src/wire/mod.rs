@@ -25,7 +25,7 @@ use codec::{Reader, Writer};
 
 pub(crate) use from_child::{FromChild, Hello, Setup};
 pub(crate) use from_host::{Configure, FromHost, Refusal, Refused, Welcome};
-pub(crate) use version::{Agreed, SUPPORTED, VERSIONS, feature, negotiate};
+pub(crate) use version::{Agreed, SUPPORTED, VERSIONS, negotiate};
 
 /// The longest user message, in bytes.
 pub const MAX_USER_BYTES: usize = 16_384;

@@ -19,7 +19,7 @@ pub(crate) use clock::now;
 pub(crate) use memory::{Mapping, Memory};
 pub(crate) use message::{Endpoint, Received, Sent};
 pub(crate) use name::Listener;
-pub(crate) use process::{PipeRead, Process, Spawn, Spawned, StderrPipe};
+pub(crate) use process::{PipeRead, Process, Spawn, StderrPipe};
 pub(crate) use wait::{Source, Trigger, WaitSet};
 
 /// What travels beside a message.

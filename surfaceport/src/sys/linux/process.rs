@@ -181,11 +181,6 @@ impl Process {
         self.pid.as_raw_pid().unsigned_abs()
     }
 
-    /// Whether it is a child of ours (rather than a peer that connected).
-    pub(crate) fn is_child(&self) -> bool {
-        self.unreaped
-    }
-
     /// Ends a child of ours, and what it left in its process group, at once.
     pub(crate) fn kill(&self) {
         if self.unreaped {

@@ -1,0 +1,42 @@
+//! Escape hatches: the operating system's own handles.
+//!
+//! What is done with them is not covered by this library's promises.
+
+/// Linux.
+#[cfg(target_os = "linux")]
+pub mod linux {
+    use std::os::fd::BorrowedFd;
+
+    use crate::{Session, Surface};
+
+    /// The memfd behind a surface: what a Wayland or X11 display takes. It is
+    /// as long as the image, rounded up to pages, and sealed against resizing;
+    /// the child can write it at any time.
+    ///
+    /// ```no_run
+    /// use surfaceport::{Frame, os::linux::surface_fd};
+    ///
+    /// fn share(frame: &Frame) -> std::io::Result<std::os::fd::OwnedFd> {
+    ///     surface_fd(frame.surface()).try_clone_to_owned()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn surface_fd(surface: &Surface) -> BorrowedFd<'_> {
+        surface.handle()
+    }
+
+    /// The pidfd of a session's child (`pidfd_open(2)`), while there is one: to
+    /// stop and continue it, for example. It is reaped by the session.
+    ///
+    /// ```no_run
+    /// use surfaceport::{Session, os::linux::child_pidfd};
+    ///
+    /// fn is_there(session: &Session) -> bool {
+    ///     child_pidfd(session).is_some()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn child_pidfd(session: &Session) -> Option<BorrowedFd<'_>> {
+        session.child_process().map(|process| process.handle())
+    }
+}

@@ -1,0 +1,105 @@
+//! Where frames are shown: a part of the host's own window.
+
+mod headless;
+
+use crate::error::Error;
+use crate::geometry::{Scale, Size};
+use crate::surface::Lease;
+use crate::time::Timestamp;
+
+pub use headless::HeadlessPane;
+
+/// How a frame is fitted into a pane of another size, while the child is
+/// drawing the right one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fit {
+    /// At its own size from the top left, on the host's fill: never stretched.
+    /// What does not fit is cut.
+    #[default]
+    Hold,
+    /// Stretched to the pane's size.
+    Scale,
+    /// At its own size, the middle of it in the middle of the pane.
+    Crop,
+}
+
+/// A part of the host's window in which a child's frames appear.
+///
+/// A pane gets a frame as a [`Lease`], keeps it for as long as its display
+/// needs the surface, and drops it then: that is the release. It always keeps
+/// the frame that is on display. [`HeadlessPane`] is one that shows nothing; to
+/// write another one, see it.
+///
+/// ```
+/// use surfaceport::{Error, Fit, Lease, Outcome, Pane, Scale, Size, Timestamp};
+///
+/// /// Shows frames by counting them.
+/// struct Counter {
+///     size: Size,
+///     frames: u64,
+///     wanted: bool,
+///     on_display: Option<Lease>,
+/// }
+///
+/// impl Pane for Counter {
+///     fn size(&self) -> Size {
+///         self.size
+///     }
+///     fn resize(&mut self, size: Size, _scale: Scale, _fit: Fit) -> Result<(), Error> {
+///         self.size = size;
+///         Ok(())
+///     }
+///     fn present(&mut self, mut lease: Lease) -> Result<(), Error> {
+///         self.frames += 1;
+///         self.wanted = true;
+///         lease.report(Outcome::Shown { at: Timestamp::now() });
+///         self.on_display = Some(lease); // and the frame before is released
+///         Ok(())
+///     }
+///     fn poll_tick(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+///         Ok(std::mem::take(&mut self.wanted).then_some(now))
+///     }
+///     fn next_wake(&self) -> Option<Timestamp> {
+///         None
+///     }
+/// }
+/// ```
+pub trait Pane {
+    /// Its size in pixels.
+    fn size(&self) -> Size;
+
+    /// Physical pixels for each logical one.
+    fn scale(&self) -> Scale {
+        Scale::ONE
+    }
+
+    /// Changes its size. The frame that is on display stays; it, and those to
+    /// come that are not of the pane's size, are fitted as `fit` says.
+    ///
+    /// # Errors
+    ///
+    /// If the display refuses.
+    fn resize(&mut self, size: Size, scale: Scale, fit: Fit) -> Result<(), Error>;
+
+    /// Shows a frame from now on, instead of the one before.
+    ///
+    /// The pane says what became of it ([`Lease::report`],
+    /// [`Lease::take_feedback`]).
+    ///
+    /// # Errors
+    ///
+    /// If the display refuses; the frame is lost.
+    fn present(&mut self, lease: Lease) -> Result<(), Error>;
+
+    /// Whether the display is ready for another frame: the time for which it is
+    /// wanted. It says so once for each.
+    ///
+    /// # Errors
+    ///
+    /// If the display is gone.
+    fn poll_tick(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Error>;
+
+    /// When `poll_tick` is to be called next, if no event says so.
+    fn next_wake(&self) -> Option<Timestamp>;
+}
