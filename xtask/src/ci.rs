@@ -129,18 +129,17 @@ fn all(commands: Vec<Command>) -> Checked {
     Ok(Verdict::passed(if count == 1 { "the workspace" } else { "the workspace and fuzz/" }))
 }
 
-/// `cargo` with these arguments for the workspace; for `fuzz/`, if it is there, others.
-fn cargo_twice(workspace: &[&str], fuzz: &[&str]) -> Vec<Command> {
+/// `cargo` with these arguments for the workspace, and for `fuzz/` with its own.
+fn twice(workspace: &[&str], in_fuzz: &[&str]) -> Checked {
     let mut first = project::cargo();
     first.args(workspace);
     let mut commands = vec![first];
-    let manifest = project::root().join("fuzz/Cargo.toml");
-    if manifest.exists() {
-        let mut second = project::cargo();
-        second.args([fuzz[0], "--manifest-path"]).arg(manifest).args(&fuzz[1..]);
+    if project::root().join("fuzz/Cargo.toml").exists() {
+        let mut second = fuzz::cargo();
+        second.args(in_fuzz);
         commands.push(second);
     }
-    commands
+    all(commands)
 }
 
 fn toolchain() -> Checked {
@@ -161,18 +160,14 @@ fn compare(wanted: &str, release: &str) -> Verdict {
 }
 
 fn format() -> Checked {
-    all(cargo_twice(&["fmt", "--all", "--check"], &["fmt", "--all", "--check"]))
+    let arguments = ["fmt", "--all", "--check"];
+    twice(&arguments, &arguments)
 }
 
 fn clippy() -> Checked {
-    let mut commands = cargo_twice(
-        &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
-        &["clippy", "--", "-D", "warnings"],
-    );
-    if let Some(fuzz) = commands.get_mut(1) {
-        fuzz.env("RUSTFLAGS", "--cfg fuzzing").env("CARGO_TARGET_DIR", project::target("fuzz"));
-    }
-    all(commands)
+    let denied = ["--", "-D", "warnings"];
+    let workspace = [&["clippy", "--workspace", "--all-targets"][..], &denied].concat();
+    twice(&workspace, &[&["clippy", "--locked"][..], &denied].concat())
 }
 
 fn docs() -> Checked {

@@ -1,7 +1,6 @@
 //! `cargo xtask fuzz`: each libFuzzer target of `fuzz/` for a bounded time.
 //!
-//! The stable toolchain can do it: `RUSTC_BOOTSTRAP=1` opens the flags that
-//! cargo-fuzz sets.
+//! The flags that make the compiler count edges stand in `fuzz/.cargo/config.toml`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,17 +8,20 @@ use std::process::Command;
 use crate::project::{self, Checked, Verdict};
 use crate::{host, run};
 
-/// What makes the compiler count edges and comparisons for libFuzzer.
-const FLAGS: &str = "--cfg fuzzing \
-    -Cpasses=sancov-module \
-    -Cllvm-args=-sanitizer-coverage-level=4 \
-    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
-    -Cllvm-args=-sanitizer-coverage-pc-table \
-    -Cllvm-args=-sanitizer-coverage-trace-compares \
-    -Zsanitizer=address";
-
 /// One input may take this long; more is a hang.
 const INPUT_SECONDS: u32 = 10;
+
+/// A command that runs in `fuzz/`, where cargo finds the flags. Flags in the
+/// environment would replace them.
+pub(crate) fn cargo() -> Command {
+    let mut command = project::cargo();
+    command
+        .current_dir(project::root().join("fuzz"))
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("CARGO_TARGET_DIR", project::target("fuzz"));
+    command
+}
 
 /// Builds the targets and runs each, or only the one named.
 pub(crate) fn run(seconds: u32, only: Option<&str>) -> Checked {
@@ -37,13 +39,8 @@ pub(crate) fn run(seconds: u32, only: Option<&str>) -> Checked {
     }
     let host = host::rustc("host")?;
     let built = project::target("fuzz");
-    let mut build = project::cargo();
-    build
-        .args(["build", "--release", "--bins", "--target", &host, "--manifest-path"])
-        .arg(&manifest)
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("RUSTFLAGS", FLAGS)
-        .env("CARGO_TARGET_DIR", &built);
+    let mut build = cargo();
+    build.args(["build", "--release", "--locked", "--target", &host]);
     run::run(&mut build)?.ok()?;
 
     let mut done = Vec::new();
@@ -53,6 +50,7 @@ pub(crate) fn run(seconds: u32, only: Option<&str>) -> Checked {
         let one = Target {
             program,
             corpus: fuzz.join("corpus").join(name),
+            dictionary: dictionary(&fuzz.join("dictionaries"), name)?,
             scratch: built.join("run").join(name),
         };
         match one.run(seconds) {
@@ -66,20 +64,29 @@ pub(crate) fn run(seconds: u32, only: Option<&str>) -> Checked {
     Ok(Verdict::passed(format!("inputs: {}", done.join(", "))))
 }
 
-/// The binaries of `fuzz/`.
+/// The binaries in `fuzz/targets`; others are tools.
 fn targets(metadata: &serde_json::Value) -> Result<Vec<String>, String> {
     let packages = metadata["packages"].as_array().ok_or("cargo metadata names no packages")?;
     let all = packages.iter().filter_map(|package| package["targets"].as_array()).flatten();
-    let is_bin = |one: &&serde_json::Value| {
-        one["kind"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "bin"))
+    let here = |one: &&serde_json::Value| {
+        let path = Path::new(one["src_path"].as_str().unwrap_or_default());
+        path.parent().is_some_and(|folder| folder.ends_with("targets"))
     };
-    Ok(all.filter(is_bin).filter_map(|one| one["name"].as_str()).map(str::to_owned).collect())
+    Ok(all.filter(here).filter_map(|one| one["name"].as_str()).map(str::to_owned).collect())
+}
+
+/// The target's own dictionary, or the only one.
+fn dictionary(folder: &Path, name: &str) -> Result<Option<PathBuf>, String> {
+    let all = if folder.is_dir() { files(folder)? } else { Vec::new() };
+    let own = all.iter().find(|path| path.file_stem().is_some_and(|stem| stem == name));
+    Ok(own.or(all.first().filter(|_| all.len() == 1)).cloned())
 }
 
 struct Target {
     program: PathBuf,
     /// The checked-in inputs.
     corpus: PathBuf,
+    dictionary: Option<PathBuf>,
     /// Where this run writes.
     scratch: PathBuf,
 }
@@ -102,6 +109,9 @@ impl Target {
             .arg(format!("-timeout={INPUT_SECONDS}"))
             .arg(format!("-artifact_prefix={}/", artefacts.display()))
             .arg("-print_final_stats=1");
+        if let Some(dictionary) = &self.dictionary {
+            command.arg(format!("-dict={}", dictionary.display()));
+        }
         let ran = run::run(&mut command)?;
         let left = files(&artefacts)?;
         if !left.is_empty() {
@@ -191,11 +201,12 @@ stat::peak_rss_mb:              44
     }
 
     #[test]
-    fn targets_are_the_binaries() {
+    fn targets_lie_in_their_folder() {
         let metadata = serde_json::json!({"packages": [{"targets": [
-            {"name": "wire", "kind": ["bin"]}, {"name": "common", "kind": ["lib"]},
+            {"name": "from_child", "src_path": "/fuzz/targets/from_child.rs"},
+            {"name": "seeds", "src_path": "/fuzz/src/seeds.rs"},
         ]}]});
-        assert_eq!(targets(&metadata), Ok(vec!["wire".to_owned()]));
+        assert_eq!(targets(&metadata), Ok(vec!["from_child".to_owned()]));
         assert!(targets(&serde_json::json!({})).is_err());
     }
 }
