@@ -15,8 +15,9 @@ pub(super) enum Fact {
     Own(Vec<String>),
     /// Any other path, as it is written.
     Other(Vec<String>),
-    /// A name in the condition of a `cfg`. The flag: it stands on a test, or on
-    /// a module that only that name brings in.
+    /// A name in the condition of a `cfg`. The flag: no code that ships hangs on
+    /// it. It stands on a test, on a module that only that name brings in, or on
+    /// a check at compile time (`const _`).
     Cfg(String, bool),
     /// `#[path = ".."]`
     PathAttribute(String),
@@ -281,6 +282,18 @@ impl<'ast> Visit<'ast> for Scan<'_> {
             }
             self.module.pop();
         }
+    }
+
+    fn visit_item_const(&mut self, item: &'ast syn::ItemConst) {
+        if item.ident != "_" {
+            return visit::visit_item_const(self, item);
+        }
+        for condition in item.attrs.iter().filter_map(condition) {
+            for name in condition.names() {
+                self.note(item.span(), Fact::Cfg(name.to_owned(), true));
+            }
+        }
+        self.visit_expr(&item.expr);
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {

@@ -270,6 +270,7 @@ fn the_platform_has_its_places() {
         "macro_rules! m { () => { #[cfg(unix)] fn f() {} } }",
         "#[cfg(test)] mod tests { #[cfg(unix)] fn f() {} }",
         "#![cfg(unix)]",
+        "#[cfg(unix)] const _: () = ();",
     ] {
         fires(&[("session.rs", bad)], "platform", 1);
     }
@@ -303,6 +304,8 @@ fn loom_stays_in_sync_and_in_tests() {
     fires(&[("page.rs", "#[cfg(loom)] fn f() {}")], "loom", 1);
     fires(&[("page.rs", "#[cfg(not(loom))] mod a {}")], "loom", 1);
     fires(&[("page.rs", "fn f() { if cfg!(loom) {} }")], "loom", 1);
+    fires(&[("page.rs", "#[cfg(not(loom))] const A: u8 = 1;")], "loom", 1);
+    silent(&[("page.rs", "#[cfg(not(loom))] const _: () = assert!(size_of::<u8>() == 1);")]);
     silent(&[("sync.rs", "#[cfg(loom)] use loom::sync::atomic::AtomicU64;")]);
     silent(&[("page.rs", "#[cfg(all(test, loom))] mod models { use loom::thread; }")]);
     silent(&[("page.rs", "#[cfg(all(test, not(loom)))] mod tests {}")]);
