@@ -24,11 +24,15 @@ pub(crate) fn run(preemptions: Option<u8>) -> Checked {
     if let Some(preemptions) = preemptions {
         command.env("LOOM_MAX_PREEMPTIONS", preemptions.to_string());
     }
-    judge(&run::run(&mut command)?.ok()?)
+    let run = run::run(&mut command)?;
+    let ran = TestsRan::read(&run.output);
+    match run.failure {
+        Some(why) => Err(ran.blame(why)),
+        None => judge(ran),
+    }
 }
 
-fn judge(output: &str) -> Checked {
-    let ran = TestsRan::read(output);
+fn judge(ran: TestsRan) -> Checked {
     if ran.passed() == 0 {
         return Err("no model ran: no test of the library has `loom` in its name".to_owned());
     }
@@ -38,11 +42,12 @@ fn judge(output: &str) -> Checked {
 #[cfg(test)]
 mod tests {
     use super::judge;
+    use crate::tests_ran::TestsRan;
 
     #[test]
     fn no_model_is_a_failure() {
         let output = "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 9 filtered out\n";
-        assert!(judge(output).is_err());
-        assert!(judge(&output.replace("0 passed", "2 passed")).is_ok());
+        assert!(judge(TestsRan::read(output)).is_err());
+        assert!(judge(TestsRan::read(&output.replace("0 passed", "2 passed"))).is_ok());
     }
 }

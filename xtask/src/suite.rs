@@ -1,7 +1,7 @@
 //! The test suites, and whether each of their tiers ran at all.
 
 use crate::project::{self, Checked, Verdict};
-use crate::run;
+use crate::run::{self, Ran};
 use crate::tests_ran::TestsRan;
 
 /// The README's command, and every tier of it.
@@ -9,18 +9,15 @@ pub(crate) fn debug() -> Checked {
     // Without `--show-output` a test that passes could not say what it did not run.
     let mut command = project::cargo();
     command.args(["test", "--workspace", "--", "--show-output"]);
-    judge(
-        &run::run(&mut command)?.ok()?,
-        &[Tier::Unit, Tier::Conformance, Tier::Process, Tier::Doc],
-    )
+    judge(&run::run(&mut command)?, &[Tier::Unit, Tier::Conformance, Tier::Process, Tier::Doc])
 }
 
 /// The heavy runs: what is ignored in a debug build runs here.
 pub(crate) fn release() -> Checked {
     let mut command = project::cargo();
     command.args(["test", "--release", "--package", "surfaceport", "--tests"]);
-    command.args(["--", "--show-output"]);
-    judge(&run::run(&mut command)?.ok()?, &[Tier::Unit, Tier::Conformance, Tier::Process])
+    command.args(["--no-fail-fast", "--", "--show-output"]);
+    judge(&run::run(&mut command)?, &[Tier::Unit, Tier::Conformance, Tier::Process])
 }
 
 /// One tier of the tests.
@@ -55,9 +52,13 @@ impl Tier {
     }
 }
 
-/// Fails where a tier, or a whole file of process tests, ran nothing.
-pub(crate) fn judge(output: &str, tiers: &[Tier]) -> Checked {
-    let ran = TestsRan::read(output);
+/// Fails where a test failed, or where a tier, or a whole file of process tests,
+/// ran nothing.
+pub(crate) fn judge(run: &Ran, tiers: &[Tier]) -> Checked {
+    let ran = TestsRan::read(&run.output);
+    if let Some(why) = &run.failure {
+        return Err(ran.blame(why.clone()));
+    }
     let tiers = tiers.iter().filter(|tier| tier.passed(&ran) == 0);
     let files = ran.binaries.iter().filter(|one| one.name.starts_with("tests/"));
     let files = files.filter(|one| one.passed + one.ignored == 0);
@@ -74,7 +75,8 @@ pub(crate) fn judge(output: &str, tiers: &[Tier]) -> Checked {
 #[cfg(test)]
 mod tests {
     use super::{Tier, judge};
-    use crate::project::Verdict;
+    use crate::project::{Checked, Verdict};
+    use crate::run::Ran;
 
     const GOOD: &str = "\
      Running unittests src/lib.rs (target/debug/deps/surfaceport-0123)
@@ -90,13 +92,24 @@ not run: strace is missing
 ";
     const ALL: [Tier; 4] = [Tier::Unit, Tier::Conformance, Tier::Process, Tier::Doc];
 
+    fn all(output: &str) -> Checked {
+        judge(&Ran { output: output.to_owned(), failure: None }, &ALL)
+    }
+
+    #[test]
+    fn what_failed_is_named() {
+        let output = format!("{GOOD}test spawn::kill ... FAILED\n");
+        let why = judge(&Ran { output, failure: Some("exit 101".to_owned()) }, &ALL);
+        assert_eq!(why, Err("exit 101: spawn::kill".to_owned()));
+    }
+
     #[test]
     fn what_was_not_run_is_told() {
         let wanted = Verdict::Passed {
             summary: "6 tests passed, 1 ignored".to_owned(),
             not_run: vec!["strace is missing".to_owned()],
         };
-        assert_eq!(judge(GOOD, &ALL), Ok(wanted));
+        assert_eq!(all(GOOD), Ok(wanted));
     }
 
     #[test]
@@ -113,9 +126,9 @@ not run: strace is missing
             ("1 passed", "0 passed", "tests/spawn.rs"),
             ("3 passed", "0 passed", "doc"),
         ] {
-            let why = judge(&GOOD.replace(good, bad), &ALL).expect_err(tier);
+            let why = all(&GOOD.replace(good, bad)).expect_err(tier);
             assert!(why.contains(tier), "{why}");
         }
-        assert!(judge("", &ALL).is_err());
+        assert!(all("").is_err());
     }
 }

@@ -16,8 +16,9 @@ pub(crate) struct Binary {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct TestsRan {
     pub(crate) binaries: Vec<Binary>,
-    /// The names of the tests that passed.
+    /// The names of the tests that passed, and of those that failed.
     pub(crate) names: Vec<String>,
+    pub(crate) failed: Vec<String>,
     /// What the tests say that they could not do: the rest of each line
     /// that begins with `not run:`.
     pub(crate) not_run: Vec<String>,
@@ -53,10 +54,14 @@ impl TestsRan {
                 binary.failed += count(counts, "failed");
                 binary.ignored += count(counts, "ignored");
             }
-        } else if let Some(name) =
-            line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... ok"))
+        } else if let Some((name, end)) =
+            line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... "))
         {
-            self.names.push(name.to_owned());
+            match end {
+                "ok" => self.names.push(name.to_owned()),
+                "FAILED" => self.failed.push(name.to_owned()),
+                _ => {}
+            }
         }
         // With `--nocapture` the name of the test can stand before it.
         let said = line.strip_prefix("not run: ").or_else(|| {
@@ -73,6 +78,11 @@ impl TestsRan {
     /// How many tests passed.
     pub(crate) fn passed(&self) -> usize {
         self.binaries.iter().map(|binary| binary.passed).sum()
+    }
+
+    /// Why a run of the tests failed: `why`, and which tests did.
+    pub(crate) fn blame(&self, why: String) -> String {
+        if self.failed.is_empty() { why } else { format!("{why}: {}", self.failed.join(", ")) }
     }
 
     /// `12 tests passed, 1 ignored`
@@ -144,5 +154,6 @@ test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
         assert_eq!(TestsRan::read("running 5 tests\n").passed(), 0);
         let failed = TestsRan::read("test result: FAILED. 1 passed; 2 failed; 0 ignored;");
         assert_eq!((failed.passed(), failed.binaries[0].failed), (1, 2));
+        assert_eq!(TestsRan::read("test a::b (line 3) ... FAILED\n").failed, ["a::b (line 3)"]);
     }
 }
