@@ -10,6 +10,29 @@ pub(crate) struct Binary {
     pub(crate) passed: usize,
     pub(crate) failed: usize,
     pub(crate) ignored: usize,
+    /// Among its tests is the one that the others start as their child.
+    child: bool,
+}
+
+/// A process test starts its own binary again as the child, which then runs the
+/// test of this name. It tests nothing by itself, so it is not counted.
+const CHILD: &str = "child";
+
+impl Binary {
+    /// `ok. 5 passed; 0 failed; ..`
+    fn result(&mut self, counts: &str) {
+        let passed = count(counts, "passed").saturating_sub(usize::from(self.child));
+        let (failed, ignored) = (count(counts, "failed"), count(counts, "ignored"));
+        if self.name.starts_with("doc ") {
+            // One result for those that run, one for those that must not compile.
+            self.passed += passed;
+            self.failed += failed;
+            self.ignored += ignored;
+        } else {
+            // A child on the same output says a result of its own, before this one.
+            (self.passed, self.failed, self.ignored) = (passed, failed, ignored);
+        }
+    }
 }
 
 /// What a whole output says.
@@ -50,14 +73,17 @@ impl TestsRan {
                 self.binaries.push(Binary::default());
             }
             if let Some(binary) = self.binaries.last_mut() {
-                binary.passed += count(counts, "passed");
-                binary.failed += count(counts, "failed");
-                binary.ignored += count(counts, "ignored");
+                binary.result(counts);
             }
         } else if let Some((name, end)) =
             line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... "))
         {
             match end {
+                "ok" if name == CHILD => {
+                    if let Some(binary) = self.binaries.last_mut() {
+                        binary.child = true;
+                    }
+                }
                 "ok" => self.names.push(name.to_owned()),
                 "FAILED" => self.failed.push(name.to_owned()),
                 _ => {}
@@ -146,6 +172,33 @@ test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
         assert_eq!(ran.summary(), "3 tests passed, 1 ignored");
         assert_eq!(ran.names, ["geometry::tests::damage", "sys::conformance::linux::bells"]);
         assert_eq!(ran.not_run, ["strace is missing", "no huge pages"]);
+    }
+
+    #[test]
+    fn children_are_not_counted() {
+        let output = "\
+     Running tests/spawn.rs (target/debug/deps/spawn-0123)
+running 3 tests
+running 1 test
+test child ... ok
+test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 2 filtered out
+test child ... ok
+test kill ... ok
+test starve ... ok
+test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out
+";
+        let ran = TestsRan::read(output);
+        assert_eq!((ran.passed(), ran.names.len()), (2, 2));
+        let alone = output.replace("3 passed", "1 passed");
+        assert_eq!(TestsRan::read(&alone).passed(), 0);
+    }
+
+    #[test]
+    fn the_results_of_doc_tests_add_up() {
+        let output = "   Doc-tests surfaceport\n\
+            test result: ok. 7 passed; 0 failed; 1 ignored;\n\
+            test result: ok. 2 passed; 0 failed; 0 ignored;\n";
+        assert_eq!(TestsRan::read(output).summary(), "9 tests passed, 1 ignored");
     }
 
     #[test]
