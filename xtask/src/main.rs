@@ -1,2 +1,97 @@
-//! The project's own checks.
-fn main() {}
+//! The project's own checks: `cargo xtask ci` is what CI runs.
+
+mod asan;
+mod ci;
+mod disasm;
+mod fuzz;
+mod host;
+mod layers;
+mod licences;
+mod loom;
+mod project;
+mod run;
+mod suite;
+mod tests_ran;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, builder::PossibleValuesParser};
+
+/// The project's own checks, one by one or all that CI runs.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    check: Check,
+}
+
+#[derive(Debug, Subcommand)]
+enum Check {
+    /// Run everything that CI runs, in order, and print a report
+    Ci {
+        /// Print the steps and run none
+        #[arg(long)]
+        list: bool,
+        /// Run only this step; may be given more than once
+        #[arg(long, value_name = "STEP", value_parser = PossibleValuesParser::new(ci::names()))]
+        only: Vec<String>,
+    },
+    /// Check who imports whom, and where unsafe, cfg and atomics stand
+    Layers,
+    /// Check the licences of all dependencies against deny.toml
+    Licences,
+    /// Check that the host's transitions have no compare-and-swap loop
+    Disasm,
+    /// Run the loom models of the swapchain
+    Loom {
+        /// How often a model may interrupt a thread; else each model says so itself
+        #[arg(long, value_name = "N")]
+        max_preemptions: Option<u8>,
+    },
+    /// Run the fuzz targets
+    Fuzz {
+        /// How long to run each
+        #[arg(long, value_name = "N", default_value_t = 60)]
+        seconds: u32,
+        /// Run only this one
+        #[arg(long)]
+        target: Option<String>,
+    },
+    /// Run the library's tests under the address sanitizer
+    Asan,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().check {
+        Check::Ci { list: true, .. } => {
+            ci::list();
+            return ExitCode::SUCCESS;
+        }
+        Check::Ci { only, .. } => {
+            return if ci::run(&only) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+        Check::Layers => layers::run(),
+        Check::Licences => licences::run(),
+        Check::Disasm => disasm::run(),
+        Check::Loom { max_preemptions } => loom::run(max_preemptions),
+        Check::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
+        Check::Asan => asan::run(),
+    };
+    match result {
+        Ok(project::Verdict::Passed { summary, not_run }) => {
+            for what in not_run {
+                println!("not run: {what}");
+            }
+            println!("passed: {summary}");
+            ExitCode::SUCCESS
+        }
+        Ok(project::Verdict::NotRun(why)) => {
+            println!("not run: {why}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("failed: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! `cargo xtask ci`: everything that CI runs, in its order.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::project::{self, Checked, Verdict};
+use crate::{asan, disasm, fuzz, host, layers, licences, loom, run, suite};
+
+/// Seconds for each fuzz target.
+const FUZZ_SECONDS: u32 = 20;
+
+/// What `.ci/run` installs: under CI, that one of these is missing is no excuse.
+const INSTALLED: [&str; 3] = ["strace", "gcc", "g++"];
+
+struct Step {
+    name: &'static str,
+    what: &'static str,
+    run: fn() -> Checked,
+}
+
+const STEPS: [Step; 13] = [
+    Step { name: "toolchain", what: "rustc is the rust-version of Cargo.toml", run: toolchain },
+    Step { name: "format", what: "rustfmt has nothing to change", run: format },
+    Step { name: "layers", what: "who may import whom", run: layers::run },
+    Step { name: "clippy", what: "no warnings", run: clippy },
+    Step { name: "docs", what: "the documentation builds, no warnings", run: docs },
+    Step { name: "test", what: "the README's test command", run: suite::debug },
+    Step { name: "release-test", what: "the heavy runs", run: suite::release },
+    Step { name: "loom", what: "every interleaving of the swapchain", run: || loom::run(None) },
+    Step {
+        name: "fuzz",
+        what: "the fuzz targets, for a while",
+        run: || fuzz::run(FUZZ_SECONDS, None),
+    },
+    Step { name: "asan", what: "the tests under AddressSanitizer", run: asan::run },
+    Step { name: "disasm", what: "no loop in the host's transitions", run: disasm::run },
+    Step { name: "licences", what: "the licences of all dependencies", run: licences::run },
+    Step { name: "advisories", what: "known holes in dependencies", run: advisories },
+];
+
+/// The names of the steps, for the command line.
+pub(crate) fn names() -> Vec<&'static str> {
+    STEPS.iter().map(|step| step.name).collect()
+}
+
+/// Prints the steps.
+pub(crate) fn list() {
+    for step in &STEPS {
+        println!("{:<14}{}", step.name, step.what);
+    }
+}
+
+/// Runs the steps, or only those named; whether none failed.
+pub(crate) fn run(only: &[String]) -> bool {
+    let under_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    let mut done = Vec::new();
+    for step in &STEPS {
+        if !only.is_empty() && !only.iter().any(|name| name == step.name) {
+            continue;
+        }
+        println!("\n==== {}: {}", step.name, step.what);
+        let start = Instant::now();
+        let result = excuses((step.run)(), under_ci);
+        let done_step = Done { name: step.name, result, took: start.elapsed() };
+        println!("==== {}", done_step.line());
+        done.push(done_step);
+    }
+    print!("{}", report(&done));
+    done.iter().all(|one| one.result.is_ok())
+}
+
+struct Done {
+    name: &'static str,
+    result: Checked,
+    took: Duration,
+}
+
+impl Done {
+    fn line(&self) -> String {
+        let (word, text) = match &self.result {
+            Ok(Verdict::Passed { summary, .. }) => ("passed", summary),
+            Ok(Verdict::NotRun(why)) => ("not run", why),
+            Err(why) => ("FAILED", why),
+        };
+        format!("{:<14}{word:<8}{:>6.1} s  {text}", self.name, self.took.as_secs_f64())
+    }
+}
+
+/// The closing report. Its last line is for machines.
+fn report(done: &[Done]) -> String {
+    let mut lines = vec![String::new(), "==== report".to_owned()];
+    lines.extend(done.iter().map(Done::line));
+    for one in done {
+        if let Ok(Verdict::Passed { not_run, .. }) = &one.result {
+            lines.extend(not_run.iter().map(|what| format!("not run ({}): {what}", one.name)));
+        }
+    }
+    let failed = done.iter().filter(|one| one.result.is_err()).count();
+    let skipped = done.iter().filter(|one| matches!(one.result, Ok(Verdict::NotRun(_)))).count();
+    let passed = done.len() - failed - skipped;
+    lines.push(format!("{passed} passed, {failed} failed, {skipped} skipped"));
+    lines.join("\n") + "\n"
+}
+
+/// Under CI, what was not run for want of a package that `.ci/run` installs has failed.
+fn excuses(result: Checked, under_ci: bool) -> Checked {
+    let reasons = match &result {
+        Ok(Verdict::Passed { not_run, .. }) => not_run.clone(),
+        Ok(Verdict::NotRun(why)) => vec![why.clone()],
+        Err(_) => Vec::new(),
+    };
+    let named = |reason: &&String| {
+        let mut words =
+            reason.split(|letter: char| letter.is_whitespace() || ",.:;`()".contains(letter));
+        words.any(|word| INSTALLED.contains(&word))
+    };
+    match reasons.iter().find(named) {
+        Some(reason) if under_ci => Err(format!("not run, and CI has the package: {reason}")),
+        _ => result,
+    }
+}
+
+/// Runs commands one after the other; all must succeed.
+fn all(commands: Vec<Command>) -> Checked {
+    let count = commands.len();
+    for mut command in commands {
+        run::run(&mut command)?.ok()?;
+    }
+    Ok(Verdict::passed(if count == 1 { "the workspace" } else { "the workspace and fuzz/" }))
+}
+
+/// `cargo` with these arguments for the workspace, and for `fuzz/` with its own.
+fn twice(workspace: &[&str], in_fuzz: &[&str]) -> Checked {
+    let mut first = project::cargo();
+    first.args(workspace);
+    let mut commands = vec![first];
+    if project::root().join("fuzz/Cargo.toml").exists() {
+        let mut second = fuzz::cargo();
+        second.args(in_fuzz);
+        commands.push(second);
+    }
+    all(commands)
+}
+
+fn toolchain() -> Checked {
+    let path = project::root().join("Cargo.toml");
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("Cargo.toml: {error}"))?;
+    let manifest: toml::Table = text.parse().map_err(|error| format!("Cargo.toml: {error}"))?;
+    let wanted = manifest["workspace"]["package"]["rust-version"].as_str().unwrap_or_default();
+    Ok(compare(wanted, &host::rustc("release")?))
+}
+
+/// An older rustc is refused by cargo, before this.
+fn compare(wanted: &str, release: &str) -> Verdict {
+    if release == wanted || release.starts_with(&format!("{wanted}.")) {
+        Verdict::passed(format!("rustc {release}"))
+    } else {
+        Verdict::NotRun(format!("the promised rust-version {wanted}: this is rustc {release}"))
+    }
+}
+
+fn format() -> Checked {
+    let arguments = ["fmt", "--all", "--check"];
+    twice(&arguments, &arguments)
+}
+
+fn clippy() -> Checked {
+    let denied = ["--", "-D", "warnings"];
+    let workspace = [&["clippy", "--workspace", "--all-targets"][..], &denied].concat();
+    twice(&workspace, &[&["clippy", "--locked"][..], &denied].concat())
+}
+
+fn docs() -> Checked {
+    let mut command = project::cargo();
+    command
+        .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
+        .env("RUSTDOCFLAGS", "-Dwarnings");
+    all(vec![command])
+}
+
+fn advisories() -> Checked {
+    let version = project::cargo().args(["deny", "--version"]).output();
+    if !version.is_ok_and(|output| output.status.success()) {
+        return Ok(Verdict::NotRun("cargo-deny is not installed".to_owned()));
+    }
+    let home = std::env::home_dir().unwrap_or_default();
+    let cargo = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), Into::into);
+    let mut databases = ["advisory-dbs", "advisory-db"].iter().map(|name| cargo.join(name));
+    if !databases.any(|path| path.exists()) {
+        return Ok(Verdict::NotRun("the advisory database is not on this machine".to_owned()));
+    }
+    let mut command = project::cargo();
+    command.args(["deny", "--offline", "check", "advisories"]);
+    run::run(&mut command)?.ok()?;
+    Ok(Verdict::passed("no known holes, by the database on this machine"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Done, INSTALLED, compare, excuses, report};
+    use crate::project::{Checked, Verdict};
+    use std::time::Duration;
+
+    fn done(name: &'static str, result: Checked) -> Done {
+        Done { name, result, took: Duration::from_millis(1500) }
+    }
+
+    fn with(not_run: &str) -> Checked {
+        Ok(Verdict::Passed { summary: "all".to_owned(), not_run: vec![not_run.to_owned()] })
+    }
+
+    #[test]
+    fn the_report_counts_and_names() {
+        let text = report(&[
+            done("format", Ok(Verdict::passed("the workspace"))),
+            done("test", with("strace is missing")),
+            done("loom", Err("no model ran".to_owned())),
+            done("advisories", Ok(Verdict::NotRun("no database".to_owned()))),
+        ]);
+        let wanted = "
+==== report
+format        passed     1.5 s  the workspace
+test          passed     1.5 s  all
+loom          FAILED     1.5 s  no model ran
+advisories    not run    1.5 s  no database
+not run (test): strace is missing
+2 passed, 1 failed, 1 skipped
+";
+        assert_eq!(text, wanted);
+    }
+
+    #[test]
+    fn under_ci_a_missing_package_is_no_excuse() {
+        for reason in ["strace is missing", "the C child: no gcc", "`strace`: not found"] {
+            assert!(excuses(with(reason), true).is_err(), "{reason}");
+            assert!(excuses(with(reason), false).is_ok(), "{reason}");
+            assert!(excuses(Ok(Verdict::NotRun(reason.to_owned())), true).is_err(), "{reason}");
+        }
+        assert!(excuses(with("huge pages are not set up"), true).is_ok());
+        assert!(excuses(with("straced"), true).is_ok());
+    }
+
+    #[test]
+    fn ci_installs_what_it_counts_on() {
+        let script = include_str!("../../.ci/run");
+        for package in INSTALLED {
+            assert!(script.split([' ', '(', ')', '\n']).any(|word| word == package), "{package}");
+        }
+    }
+
+    #[test]
+    fn the_toolchain_is_the_promised_one() {
+        assert_eq!(compare("1.95", "1.95.0"), Verdict::passed("rustc 1.95.0"));
+        for other in ["1.96.0", "1.950.0", "2.0.0"] {
+            assert!(matches!(compare("1.95", other), Verdict::NotRun(_)), "{other}");
+        }
+    }
+}
