@@ -1,6 +1,7 @@
 //! Messages and handles over an endpoint.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use crate::error::{Error, Violation};
 pub(crate) use crate::sys::{BorrowedHandle, Handle, Sent, Source, borrow};
@@ -11,12 +12,21 @@ use crate::wire::{FromChild, FromHost, MAX_MESSAGE_BYTES};
 const MAX_QUEUED: usize = 64;
 
 /// One side of the connection.
-#[derive(Debug)]
 pub(crate) struct Channel {
     endpoint: Endpoint,
     inbox: Box<[u8; MAX_MESSAGE_BYTES]>,
     handles: Vec<Handle>,
     outbox: VecDeque<Vec<u8>>,
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = self.outbox.len();
+        f.debug_struct("Channel")
+            .field("endpoint", &self.endpoint)
+            .field("waiting", &waiting)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What came.
@@ -80,6 +90,7 @@ impl Channel {
         message: &FromHost<'_>,
         handles: &[BorrowedHandle<'_>],
     ) -> Result<Sent, Error> {
+        debug_assert_eq!(message.handles(), handles.len());
         let mut buffer = [0; MAX_MESSAGE_BYTES];
         let packet = message.encode(&mut buffer);
         if self.outbox.is_empty() {
@@ -101,6 +112,7 @@ impl Channel {
         message: &FromChild<'_>,
         handles: &[BorrowedHandle<'_>],
     ) -> Result<Sent, Error> {
+        debug_assert_eq!(message.handles(), handles.len());
         let mut buffer = [0; MAX_MESSAGE_BYTES];
         self.endpoint.send(message.encode(&mut buffer), handles)
     }

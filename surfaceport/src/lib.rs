@@ -1,4 +1,58 @@
-//! surfaceport
+//! One process draws, another shows: no copy, no tear, no flicker, and neither
+//! can hurt the other.
+//!
+//! A *child* process draws into a ring of shared surfaces. A *host* process
+//! shows the newest one in a part of its own window. The pixels are never
+//! copied; a frame that is shown is never drawn into; and whatever becomes of
+//! the child, the host keeps its last frame and starts the next one.
+//!
+//! | you write | you start with |
+//! |---|---|
+//! | a host | [`Session::spawn`] with a [`Command`], and [`View`] with a [`Pane`] |
+//! | a host that takes frames itself | [`Session::next_frame`] or [`Session::dispatch`] |
+//! | a child | [`Renderer::connect`], [`Renderer::swapchain`], [`Swapchain::acquire`] |
+//! | a child in another language | `PROTOCOL.md` |
+//!
+//! The host:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use surfaceport::{Command, HeadlessPane, Session, Size, View};
+//!
+//! let session = Session::spawn(Command::new("my-renderer"))?;
+//! let mut view = View::new(session, HeadlessPane::new(Size::new(640, 480)))?;
+//! view.run(Duration::from_secs(3))?;
+//! # Ok::<(), surfaceport::Error>(())
+//! ```
+//!
+//! The child:
+//!
+//! ```no_run
+//! use surfaceport::{Damage, Deadline, Renderer, Size, SwapchainDescriptor};
+//!
+//! let renderer = Renderer::connect()?;
+//! let size = renderer.wanted_size().unwrap_or(Size::new(640, 480));
+//! let swapchain = renderer.swapchain(SwapchainDescriptor::new(size))?;
+//! loop {
+//!     let mut canvas = swapchain.acquire(Deadline::NEVER)?;
+//!     canvas.bytes_mut().fill(0x80);
+//!     canvas.present(Damage::FULL)?;
+//!     swapchain.wait_begin_frame(Deadline::NEVER)?;
+//! }
+//! # #[allow(unreachable_code)]
+//! # Ok::<(), surfaceport::Error>(())
+//! ```
+//!
+//! The host is trusted, the child is not: nothing that a child sends or writes
+//! can make the host panic, hang, read out of bounds or leak (`SAFETY.md` says
+//! what is promised and what is not). No call panics.
+
+#![deny(unsafe_code)]
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![warn(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+// Under loom only the layers that it models are built, and little uses them.
+#![cfg_attr(loom, allow(dead_code, unused_imports))]
+
 mod error;
 mod format;
 #[cfg(fuzzing)]

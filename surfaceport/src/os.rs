@@ -7,7 +7,8 @@
 pub mod linux {
     use std::os::fd::BorrowedFd;
 
-    use crate::{Session, Surface};
+    use crate::session::Session;
+    use crate::surface::Surface;
 
     /// The memfd behind a surface: what a Wayland or X11 display takes. It is
     /// as long as the image, rounded up to pages, and sealed against resizing;

@@ -1,5 +1,7 @@
 //! The control page, mapped.
 
+#![allow(unsafe_code, reason = "the control page in a mapping")]
+
 use crate::error::Error;
 use crate::swapchain::page::{ControlPage, PAGE_BYTES};
 use crate::sys::{BorrowedHandle, Handle, Mapping, Memory};

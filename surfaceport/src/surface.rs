@@ -1,5 +1,10 @@
 //! Surfaces on both sides, and the lease that a pane holds.
 
+#![allow(
+    unsafe_code,
+    reason = "the words of a mapping, and the bytes of a surface that has one owner"
+)]
+
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 

@@ -242,7 +242,7 @@ impl Connection {
         self.retire_if_over(cx);
         self.check_time(wants_frames, cx);
         let ended = fired.has(Token::Process) || self.verdict.is_some() || !self.child.is_ours();
-        Ok(result.map(|()| ended && self.is_over())?)
+        result.map(|()| ended && self.is_over())
     }
 
     fn is_over(&mut self) -> bool {

@@ -150,6 +150,8 @@ impl Hub {
                 }
                 Incoming::Message(FromHost::Bye(_), _) => {
                     self.events.borrow_mut().push_back(RendererEvent::Bye);
+                    // Whatever waits need not wait on: nothing more will come.
+                    self.gone.set(true);
                 }
                 Incoming::Message(FromHost::Welcome(_), _) => {
                     return Err(Violation::WrongState.into());
@@ -158,9 +160,17 @@ impl Hub {
         }
     }
 
+    /// Whether there is a Configure that can be answered now. It can't while
+    /// the host still shows the generation before the newest: a third would
+    /// have to wait for that, and that waits for the newest's first frame.
+    pub(super) fn has_configure(&self) -> bool {
+        self.configure_is_news.get() && self.retired.get() + 1 >= self.generation.get()
+    }
+
     /// The next event; Configures coalesce into the last.
     pub(super) fn next_event(&self) -> Option<RendererEvent> {
-        if self.configure_is_news.replace(false) {
+        if self.has_configure() {
+            self.configure_is_news.set(false);
             let Configure { serial, size, scale } = self.configure.get();
             return Some(RendererEvent::Configure { serial, size, scale });
         }

@@ -49,7 +49,8 @@ pub struct Renderer {
 #[non_exhaustive]
 pub enum RendererEvent {
     /// Surfaces of another size or scale are wanted: set up a new swapchain.
-    /// Several that came meanwhile are one, the last.
+    /// Several that came meanwhile are one, the last; one that comes while the
+    /// last is being carried out waits until the host shows its first frame.
     Configure {
         /// The host's number for it; the next swapchain answers it.
         serial: u32,
@@ -113,7 +114,8 @@ impl Renderer {
     /// nothing. The host shows its last frame until the first new one.
     ///
     /// While frames of the swapchain before the older one are still held by the
-    /// host, this waits for them, up to 10 s.
+    /// host, this waits for them, up to 10 s; a host that shows one of them does
+    /// so until the older swapchain has presented a frame.
     ///
     /// # Errors
     ///

@@ -315,7 +315,8 @@ impl Swapchain {
                 return Ok(BeginFrame { time: Timestamp::from_nanos(posted.time) });
             }
             let serial = self.hub.configure().serial;
-            if self.presented.get() == 0 || self.configure.replace(serial) != serial {
+            let configured = self.hub.has_configure() && self.configure.replace(serial) != serial;
+            if self.presented.get() == 0 || configured {
                 return Ok(BeginFrame { time: Timestamp::now() });
             }
             if deadline.passed() {

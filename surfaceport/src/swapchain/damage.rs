@@ -45,7 +45,7 @@ fn pack(rect: Rect) -> u64 {
 }
 
 fn unpack(word: u64) -> Rect {
-    let side = |shift: u32| (word >> shift) as u32 & 0xffff;
+    let side = |shift: u32| ((word >> shift) & 0xffff) as u32;
     Rect::new(side(0), side(16), side(32), side(48))
 }
 

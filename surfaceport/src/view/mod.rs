@@ -59,8 +59,11 @@ pub struct View<P> {
     shown: Option<FrameId>,
     /// The Configure that no generation has answered with a frame yet.
     resizing: Option<u32>,
-    /// Generations from this on answer it.
+    /// The generation that answers it.
     answered_by: Option<u32>,
+    /// A generation that has shown no frame yet. Its first is wanted whenever
+    /// it comes: the child can set up no other before the old one is let go of.
+    fresh: Option<u32>,
     /// What changed in frames that the pane refused.
     missed: Damage,
     blocks_missed: u64,
@@ -83,6 +86,7 @@ impl<P: Pane> View<P> {
             shown: None,
             resizing: Some(serial),
             answered_by: None,
+            fresh: None,
             missed: Damage::NONE,
             blocks_missed: 0,
         })
@@ -168,6 +172,8 @@ impl<P: Pane> View<P> {
             self.note_setup(&event);
             match event {
                 Event::Frame(frame) if self.answers(&frame) => answer = Some(frame),
+                // The answer to an earlier request, which came too late.
+                Event::Frame(frame) if self.fresh.is_some() => self.show(frame)?,
                 Event::Frame(mut frame) => {
                     self.missed.union(frame.damage());
                     frame.report(Outcome::Superseded);
@@ -180,10 +186,11 @@ impl<P: Pane> View<P> {
     }
 
     fn note_setup(&mut self, event: &Event) {
-        if let Event::Setup { generation, serial, .. } = event
-            && Some(*serial) == self.resizing
-        {
-            self.answered_by = Some(*generation);
+        if let Event::Setup { generation, serial, .. } = event {
+            self.fresh = Some(*generation);
+            if Some(*serial) == self.resizing {
+                self.answered_by = Some(*generation);
+            }
         }
     }
 
@@ -196,8 +203,9 @@ impl<P: Pane> View<P> {
             self.resizing = None;
             self.answered_by = None;
         }
-        self.ready = false;
         let id = frame.id();
+        self.ready = false;
+        self.fresh.take_if(|generation| *generation == id.generation);
         let mut lease = frame.into_lease();
         lease.add_damage(&self.missed);
         self.missed = Damage::FULL;
@@ -221,7 +229,7 @@ impl<P: Pane> View<P> {
             self.ready = true;
             self.session.begin_frame(time);
         }
-        self.session.set_wants_frames(self.ready);
+        self.session.set_wants_frames(self.ready || self.fresh.is_some());
         Ok(())
     }
 

@@ -25,6 +25,8 @@ use codec::{Reader, Writer};
 
 pub(crate) use from_child::{FromChild, Hello, Setup};
 pub(crate) use from_host::{Configure, FromHost, Refusal, Refused, Welcome};
+#[cfg(any(test, fuzzing))]
+pub(crate) use version::feature;
 pub(crate) use version::{Agreed, SUPPORTED, VERSIONS, negotiate};
 
 /// The longest user message, in bytes.
@@ -54,6 +56,7 @@ pub(crate) const WELCOME_HANDLES: usize = 3;
 pub(crate) const MAX_SLOT_SLACK: u64 = 2 << 20;
 
 /// The messages' numbers.
+#[allow(dead_code, reason = "numbers are reserved before they are used")]
 pub(crate) mod kind {
     pub(crate) const HELLO: u32 = 1;
     pub(crate) const WELCOME: u32 = 2;

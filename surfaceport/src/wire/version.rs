@@ -13,6 +13,7 @@ pub(crate) const VERSIONS: RangeInclusive<u16> = 1..=1;
 pub(crate) const SUPPORTED: u64 = 0;
 
 /// The features' bits. Each is off unless both sides have it.
+#[allow(dead_code, reason = "numbers are reserved before they are used")]
 pub(crate) mod feature {
     /// Pointer, keyboard and focus.
     pub(crate) const INPUT: u64 = 1 << 0;

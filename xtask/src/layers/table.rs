@@ -91,6 +91,5 @@ pub(super) const UNSAFE: &[(&str, &str)] = &[
     ("surfaceport/src/sys/linux/", "system calls that rustix leaves unsafe"),
     ("surfaceport/src/page.rs", "atomics in a mapping"),
     ("surfaceport/src/surface.rs", "pixels in a mapping"),
-    ("surfaceport/src/os.rs", "raw handles in and out"),
     ("xtask/src/asan/probe.rs", "what AddressSanitizer must catch"),
 ];

@@ -5,6 +5,8 @@
 //! error here instead of a signal later. See memfd_create(2), fcntl(2) and
 //! fallocate(2).
 
+#![allow(unsafe_code, reason = "mmap and munmap")]
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 

@@ -1,5 +1,7 @@
 //! Messages with handles: SOCK_SEQPACKET and SCM_RIGHTS (unix(7)).
 
+#![allow(unsafe_code, reason = "taking over the inherited socket")]
+
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};

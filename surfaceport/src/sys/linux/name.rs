@@ -2,6 +2,8 @@
 //!
 //! Never an abstract name: anybody could take it first, and no directory guards it.
 
+#![allow(unsafe_code, reason = "one socket option that rustix lacks")]
+
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -168,8 +170,9 @@ fn same_user(socket: &OwnedFd) -> Result<Pid, Error> {
 fn peer_pidfd(socket: &OwnedFd) -> Option<OwnedFd> {
     // asm-generic/socket.h
     const SO_PEERPIDFD: libc::c_int = 77;
+    const LEN: libc::socklen_t = 4;
     let mut pidfd = MaybeUninit::<libc::c_int>::uninit();
-    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    let mut len = LEN;
     // SAFETY: the kernel writes at most `len` bytes to `pidfd`, which has room
     // for them (getsockopt(2)).
     let result = unsafe {
@@ -181,7 +184,7 @@ fn peer_pidfd(socket: &OwnedFd) -> Option<OwnedFd> {
             &raw mut len,
         )
     };
-    if result != 0 || len as usize != size_of::<libc::c_int>() {
+    if result != 0 || len != LEN {
         return None;
     }
     // SAFETY: the call succeeded and says that it wrote the whole number.

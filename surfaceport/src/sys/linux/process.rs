@@ -1,5 +1,7 @@
 //! Child processes: started by std, watched and reaped by pidfd (pidfd_open(2)).
 
+#![allow(unsafe_code, reason = "what runs between fork and exec")]
+
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
