@@ -1,2 +1,39 @@
 //! The `surfaceport` program.
-fn main() {}
+
+mod demo;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// One process draws, another shows: no copy, no tear, and neither can hurt the
+/// other.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Shows what a child process draws.
+    Demo(demo::Options),
+    /// The child of `demo`; started by it.
+    #[command(hide = true)]
+    DemoChild,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::DemoChild => demo::child(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("surfaceport: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
