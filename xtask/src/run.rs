@@ -1,6 +1,7 @@
 //! Running a command: its output is shown as it comes, and kept.
 
 use std::io::{BufRead, BufReader, Write as _};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
@@ -51,12 +52,30 @@ pub(crate) fn run(command: &mut Command) -> Result<Ran, String> {
     });
     let failure = match wait(child, LIMIT).map_err(failed)? {
         Some(status) if status.success() => None,
-        Some(status) => Some(format!("{name}: {status}")),
-        None => Some(format!("{name}: no end after {} minutes", LIMIT.as_secs() / 60)),
+        Some(status) => Some(status.to_string()),
+        None => Some(format!("no end after {} minutes", LIMIT.as_secs() / 60)),
     };
     let _ = end.recv_timeout(GRACE);
     let output = output.lock().map_or_else(|bad| bad.into_inner().clone(), |text| text.clone());
+    let failure = failure.map(|why| blame(&short(command), &why, &output));
     Ok(Ran { output, failure })
+}
+
+/// What failed, how, and the last error that it printed: for the report, far
+/// below the output.
+fn blame(command: &str, why: &str, output: &str) -> String {
+    match output.lines().rev().find(|line| line.starts_with("error: ")) {
+        Some(error) => format!("{command}: {why}: {error}"),
+        None => format!("{command}: {why}"),
+    }
+}
+
+/// `cargo test`
+fn short(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let name = program.file_name().unwrap_or(command.get_program()).display().to_string();
+    let first = command.get_args().next().map(|one| one.display().to_string());
+    first.map_or_else(|| name.clone(), |first| format!("{name} {first}"))
 }
 
 /// Shows and keeps what comes, line by line.
@@ -125,7 +144,7 @@ fn shown(command: &Command) -> String {
             words.push(format!("{}={:?}", name.display(), value.display().to_string()));
         }
     }
-    let program = std::path::Path::new(command.get_program());
+    let program = Path::new(command.get_program());
     words.push(program.file_name().unwrap_or(command.get_program()).display().to_string());
     words.extend(command.get_args().map(|one| one.display().to_string()));
     words.join(" ")
@@ -133,7 +152,7 @@ fn shown(command: &Command) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{descendants, keep, run, shown, wait};
+    use super::{blame, descendants, keep, run, shown, wait};
     use std::process::{Command, Stdio};
     use std::sync::Mutex;
     use std::time::Duration;
@@ -144,8 +163,17 @@ mod tests {
         command.args(["-c", "echo one; echo two >&2; echo three; exit 3"]);
         let ran = run(&mut command).expect("it starts");
         assert_eq!(ran.output, "one\ntwo\nthree\n");
-        assert!(ran.failure.is_some_and(|why| why.contains('3')));
+        assert_eq!(ran.failure.as_deref(), Some("sh -c: exit status: 3"));
         assert!(run(&mut Command::new("/no/such/program")).is_err());
+    }
+
+    #[test]
+    fn the_last_error_is_quoted() {
+        let output = "error: one\nerror: two\n  error: three\nthe end\n";
+        assert_eq!(
+            blame("cargo doc", "exit status: 1", output),
+            "cargo doc: exit status: 1: error: two"
+        );
     }
 
     #[test]

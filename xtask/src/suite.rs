@@ -8,7 +8,7 @@ use crate::tests_ran::TestsRan;
 pub(crate) fn debug() -> Checked {
     // Without `--show-output` a test that passes could not say what it did not run.
     let mut command = project::cargo();
-    command.args(["test", "--workspace", "--", "--show-output"]);
+    command.args(["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
     judge(&run::run(&mut command)?, &[Tier::Unit, Tier::Conformance, Tier::Process, Tier::Doc])
 }
 

@@ -1,6 +1,7 @@
 //! Each rule fires on what breaks it, and only on that.
 
 use super::rules::{Finding, check};
+use super::table::TABLE;
 use super::tree::Files;
 
 /// The findings over a small library. Its `lib.rs` is made from the names of the files.
@@ -362,4 +363,30 @@ fn path_attributes_stay_in_sys() {
     let away =
         [("bell.rs", "#[path = \"sys/a.rs\"] mod a;"), ("sys/mod.rs", "mod a;"), ("sys/a.rs", "")];
     fires(&away, "import table", 1);
+}
+
+/// The table that people read says the same as the one that is checked.
+#[test]
+fn the_written_table_names_every_module() {
+    let written = include_str!("../../../CONTRIBUTING.md");
+    let mut lines: Vec<(String, Vec<String>)> = Vec::new();
+    for line in written.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        if cells[1].parse::<u8>().is_ok() {
+            let modules = cells[2].split(", ").map(str::to_owned).collect();
+            lines.push((cells[1].to_owned(), modules));
+        }
+    }
+    for row in TABLE {
+        for module in row.modules {
+            let found = lines.iter().any(|(layer, modules)| {
+                *layer == row.layer.to_string() && modules.iter().any(|one| one == module)
+            });
+            assert!(found, "CONTRIBUTING.md does not show {module} in layer {}", row.layer);
+        }
+    }
+    let count: usize = TABLE.iter().map(|row| row.modules.len()).sum();
+    // The last line is of packages, which have no line in the checked table.
+    let shown: usize = lines.iter().filter(|line| line.0 != "6").map(|line| line.1.len()).sum();
+    assert_eq!(shown, count);
 }
