@@ -306,7 +306,14 @@ impl Connection {
 
     /// Ends the child: nothing more is heard of it but its end.
     pub(super) fn condemn(&mut self, reason: ExitReason, wait: &WaitSet) {
+        let broken = matches!(reason, ExitReason::Violation(_));
         self.verdict.get_or_insert(reason);
+        // Its words are not looked at again.
+        if let Some(current) = self.current.take()
+            && !broken
+        {
+            let _frames_are_lost = current.retire(Outcome::Lost);
+        }
         self.deadline = None;
         self.muted_until = None;
         self.phase = Phase::Closing;
@@ -531,8 +538,7 @@ impl Connection {
     pub(super) fn end(mut self, wants_frames: bool, wait: &WaitSet) -> (VecDeque<Frame>, Exit) {
         self.unwatch(wait);
         let mut frames = VecDeque::new();
-        let broken = matches!(self.verdict, Some(ExitReason::Violation(_)));
-        if let Some(mut current) = self.current.take().filter(|_| !broken) {
+        if let Some(mut current) = self.current.take() {
             // A frame in the word is whole: the child died after it, not in it.
             for _ in 0..MAX_SLOTS {
                 match current.take() {

@@ -36,8 +36,9 @@ pub enum Event {
     /// A message of the child: its bytes mean what the two programs agreed on.
     Message(Vec<u8>),
     /// No frame came for so long after one was asked for
-    /// ([`Limits::stall`](crate::Limits::stall)). The last one stays shown; a
-    /// host that wants to end the child calls
+    /// ([`Limits::stall`](crate::Limits::stall)). The last one stays shown. A
+    /// child that has nothing new to draw looks the same; a host that knows
+    /// better and wants to end it calls
     /// [`kill_child`](crate::Session::kill_child).
     Stalled,
     /// The child ended. Its frames stay valid until they are dropped.

@@ -180,6 +180,7 @@ impl Session {
     /// child's last words; [`Error::Os`] if the system fails.
     pub fn next_frame(&mut self, deadline: impl Into<Deadline>) -> Result<Option<Frame>, Error> {
         let deadline = deadline.into();
+        let mut rounds = 0;
         loop {
             if self.poll_due {
                 self.attend_to(Deadline::NOW)?;
@@ -190,13 +191,17 @@ impl Session {
             if let State::Over(exit) = &self.state {
                 return Err(Error::ChildGone(exit.clone()));
             }
-            if !self.arm() {
+            // A frame that is there for `arm` and not for `take` is a game that
+            // a child plays; it is not played without end.
+            rounds += 1;
+            let armed = self.arm();
+            if !armed && rounds % ROUNDS != 0 {
                 continue;
             }
             self.schedule();
             let expired = deadline.passed();
-            let fired = self.attend_to(deadline)?;
-            if expired && !fired.any() {
+            let fired = self.attend_to(if armed { deadline } else { Deadline::NOW })?;
+            if expired && (!fired.any() || rounds > ROUNDS) {
                 return Ok(None);
             }
         }

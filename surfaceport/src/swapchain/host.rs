@@ -212,11 +212,12 @@ impl Host {
                 return Ok(Take::default());
             }
             let carried = Word(word.swap(0, Ordering::AcqRel));
-            seen = self.judge(account.held(), carried)?;
+            // An unread frame goes away only by being taken here.
+            let frame = self.judge(account.held(), carried)?.ok_or(Violation::BadWord)?;
             let back = carried.0 & (FREE | CHILD_SLEEPS);
             rung = back != 0 && give_back(word, back);
-            let Some(seen) = seen else { return Ok(Take { frame: None, ring: rung }) };
-            self.newest = seen.sequence;
+            self.newest = frame.sequence;
+            seen = Some(frame);
         }
         let frame = match (self.mode, seen) {
             (PresentMode::Mailbox, Some(seen)) => {
