@@ -283,3 +283,14 @@ pub fn await_connected(session: &mut Session) {
 pub fn drawn_by(frame: &Frame) -> u32 {
     u64::from_le_bytes(frame.user_data().as_chunks().0[1]).try_into().unwrap()
 }
+
+/// Where named sockets lie, as PROTOCOL.md says.
+pub fn name_directory() -> std::path::PathBuf {
+    match std::env::var_os("XDG_RUNTIME_DIR") {
+        Some(runtime) => std::path::PathBuf::from(runtime).join("surfaceport"),
+        None => {
+            let uid = rustix::process::geteuid().as_raw();
+            std::env::temp_dir().join(format!("surfaceport-{uid}"))
+        }
+    }
+}
