@@ -107,7 +107,7 @@ pub struct Swapchain {
     /// The Configure for which a begin-frame was given.
     configure: Cell<u32>,
     presented: Cell<u64>,
-    /// When the last frame was presented: a clock that costs nothing.
+    /// When a canvas last came back: a clock that costs nothing.
     now: Cell<Timestamp>,
 }
 
@@ -258,6 +258,8 @@ impl Swapchain {
         if let Some(place) = state.surfaces.get_mut(usize::from(slot)) {
             *place = Some(surface);
         }
+        // Or a child that presents nothing would never hear that its host is gone.
+        self.now.set(Timestamp::now());
     }
 
     /// A canvas is the newest frame.

@@ -2,11 +2,20 @@
 //! again in a role, and frames whose content tells what they are.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part")]
 
-use std::time::Duration;
+pub mod raw;
+pub mod roles;
 
+use std::io::Write as _;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, PidfdFlags, Signal};
 use surfaceport::{
-    Canvas, Command, Damage, Deadline, Error, Frame, PresentMode, Renderer, Size, Swapchain,
-    SwapchainDescriptor,
+    Canvas, Command, Damage, Deadline, Error, Event, Frame, PresentMode, Renderer, Session, Size,
+    Swapchain, SwapchainDescriptor,
 };
 
 const ROLE: &str = "SURFACEPORT_TEST_ROLE";
@@ -17,6 +26,16 @@ pub fn start(role: &str) -> Command {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture", "--test-threads=1"])
         .env(ROLE, role)
+}
+
+/// The same as a plain process, with no session: for a host in the middle.
+pub fn start_plain(role: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(ROLE, role)
+        .stdin(std::process::Stdio::null());
+    command
 }
 
 /// What a child does, by name.
@@ -135,4 +154,143 @@ pub fn paced() -> Result<(), Error> {
         canvas.present(Damage::FULL)?;
     }
     Ok(())
+}
+
+/// Ends the whole test, loudly, if it takes longer than it ever should.
+#[derive(Debug)]
+pub struct Watchdog(Option<mpsc::Sender<()>>, Option<JoinHandle<()>>);
+
+/// Watches until dropped: 60 s, which no test comes near.
+pub fn watchdog(what: &str) -> Watchdog {
+    let what = what.to_owned();
+    let (alive, end) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        if end.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+            let _nowhere = writeln!(std::io::stderr(), "hung: {what}");
+            std::process::abort();
+        }
+    });
+    Watchdog(Some(alive), Some(thread))
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        drop(self.0.take());
+        let _ended = self.1.take().map(JoinHandle::join);
+    }
+}
+
+/// What this process has open.
+pub fn open_fds() -> Vec<String> {
+    let mut all: Vec<_> = std::fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let target = std::fs::read_link(&path).ok()?;
+            Some(format!("{} -> {}", path.display(), target.display()))
+        })
+        // The directory that is being read.
+        .filter(|line| !line.ends_with(&format!("/proc/{}/fd", std::process::id())))
+        .collect();
+    all.sort();
+    all
+}
+
+/// Whether this process has no child at all, not even one that waits to be reaped.
+pub fn has_no_children() -> bool {
+    let any = rustix::process::wait(rustix::process::WaitOptions::NOHANG);
+    matches!(any, Err(rustix::io::Errno::CHILD))
+}
+
+/// A hold on a process: it can't be taken for another one of the same number.
+pub fn pidfd(pid: u32) -> OwnedFd {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::pidfd_open(pid, PidfdFlags::empty()).expect("the process is there")
+}
+
+/// Waits until a process has ended. `false`: it still has not.
+pub fn has_ended(process: &OwnedFd, patience: Duration) -> bool {
+    is_readable(process, patience)
+}
+
+/// Sends a signal to a process.
+pub fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// Waits until the main thread of a process sleeps in a system call.
+pub fn await_sleep(pid: u32) {
+    loop {
+        std::thread::sleep(Duration::from_millis(5));
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        if stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')) {
+            return;
+        }
+    }
+}
+
+/// The next event of a session that is polled. `None`: none came for so long.
+pub fn event_within(session: &mut Session, patience: Duration) -> Option<Event> {
+    let until = Instant::now() + patience;
+    loop {
+        if let Some(event) = session.dispatch().unwrap() {
+            return Some(event);
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || !is_readable(&*session, left) {
+            return session.dispatch().unwrap();
+        }
+    }
+}
+
+/// The next event of a session that is polled.
+pub fn event(session: &mut Session) -> Event {
+    event_within(session, Duration::from_secs(20)).expect("an event within 20 s")
+}
+
+/// Polls for reading.
+pub fn is_readable(fd: impl AsFd, patience: Duration) -> bool {
+    let patience = timespec(patience);
+    let mut polled = [PollFd::new(&fd, PollFlags::IN)];
+    rustix::event::poll(&mut polled, Some(&patience)).unwrap() > 0
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    let tv_sec = duration.as_secs().try_into().unwrap();
+    Timespec { tv_sec, tv_nsec: duration.subsec_nanos().into() }
+}
+
+/// The next frame, which must come and be whole.
+pub fn frame(session: &mut Session) -> Frame {
+    let frame = session.next_frame(Duration::from_secs(20)).unwrap().expect("a frame within 20 s");
+    assert_eq!(check(&frame, None), Ok(()));
+    frame
+}
+
+/// Waits until the child has connected.
+pub fn await_connected(session: &mut Session) {
+    while !session.is_connected() {
+        match event(session) {
+            Event::Exited { exit, .. } => panic!("{exit}"),
+            Event::Frame(_) => panic!("a frame too early"),
+            _ => {}
+        }
+    }
+}
+
+/// The child that drew a frame.
+pub fn drawn_by(frame: &Frame) -> u32 {
+    u64::from_le_bytes(frame.user_data().as_chunks().0[1]).try_into().unwrap()
+}
+
+/// Where named sockets lie, as PROTOCOL.md says.
+pub fn name_directory() -> std::path::PathBuf {
+    match std::env::var_os("XDG_RUNTIME_DIR") {
+        Some(runtime) => std::path::PathBuf::from(runtime).join("surfaceport"),
+        None => {
+            let uid = rustix::process::geteuid().as_raw();
+            std::env::temp_dir().join(format!("surfaceport-{uid}"))
+        }
+    }
 }

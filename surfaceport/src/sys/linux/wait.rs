@@ -1,10 +1,9 @@
 //! The wait set: one epoll fd for all that a side waits for (epoll(7)).
 
-use std::cell::Cell;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 use rustix::time::{
@@ -44,11 +43,10 @@ const EVENTS: usize = 16;
 const TIMER: u64 = u64::MAX;
 
 /// Sleeps until one of its sources or its timer fires; itself pollable.
+#[derive(Debug)]
 pub(crate) struct WaitSet {
     epoll: OwnedFd,
     timer: OwnedFd,
-    /// Where the kernel writes; kept, so that a wait allocates nothing.
-    events: Cell<Vec<epoll::Event>>,
 }
 
 impl WaitSet {
@@ -59,7 +57,7 @@ impl WaitSet {
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         let timer =
             timerfd_create(TimerfdClockId::Monotonic, flags).map_err(|errno| os(doing, errno))?;
-        let set = Self { epoll, timer, events: Cell::new(Vec::with_capacity(EVENTS)) };
+        let set = Self { epoll, timer };
         set.add(set.timer.as_fd(), TIMER, Trigger::Level)?;
         Ok(set)
     }
@@ -101,26 +99,23 @@ impl WaitSet {
         mut fired: impl FnMut(Option<u64>),
     ) -> Result<(), Error> {
         let timeout = timeout.map(timespec);
-        let mut events = self.events.take();
-        let waited = epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref());
-        for event in events.drain(..) {
-            let token = event.data.u64();
-            fired((token != TIMER).then_some(token));
-        }
-        self.events.set(events);
-        match waited {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
+        // On the stack: an event can hold a pointer, so a buffer that is kept
+        // would tie the set to its thread.
+        let mut events = [const { MaybeUninit::uninit() }; EVENTS];
+        match epoll::wait(&self.epoll, &mut events, timeout.as_ref()) {
+            Ok((events, _)) => {
+                for event in events {
+                    let token = event.data.u64();
+                    fired((token != TIMER).then_some(token));
+                }
+                Ok(())
+            }
+            Err(Errno::INTR) => Ok(()),
             Err(Errno::NOSYS) => {
                 Err(Error::Unsupported { feature: "epoll_pwait2", needs: "Linux 5.11" })
             }
             Err(errno) => Err(os("waiting", errno)),
         }
-    }
-}
-
-impl std::fmt::Debug for WaitSet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WaitSet").field("epoll", &self.epoll).finish_non_exhaustive()
     }
 }
 
