@@ -2,6 +2,7 @@
 //! again in a role, and frames whose content tells what they are.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part")]
 
+pub mod counts;
 pub mod raw;
 pub mod roles;
 
@@ -62,12 +63,11 @@ pub fn parameter<T: std::str::FromStr>(name: &str, default: T) -> T {
 /// A hash of words, four lanes wide: fast enough for millions of frames.
 pub fn hash(words: impl Iterator<Item = u64>) -> u64 {
     const K: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut lanes = [1_u64, 2, 3, 4];
-    for (i, word) in words.enumerate() {
-        let lane = &mut lanes[i % 4];
-        *lane = (lane.rotate_left(23) ^ word).wrapping_mul(K);
-    }
-    lanes.iter().fold(K, |all, lane| (all.rotate_left(17) ^ lane).wrapping_mul(K))
+    let mix = |lane: u64, word: u64| (lane.rotate_left(23) ^ word).wrapping_mul(K);
+    // By fold, which runs through nested iterators without asking each for its
+    // next; the lanes take turns.
+    let lanes = words.fold([1, 2, 3, 4], |[a, b, c, d], word| [b, c, d, mix(a, word)]);
+    lanes.into_iter().fold(K, mix)
 }
 
 /// Draws a frame that differs from all others in every word, and puts its
