@@ -228,8 +228,10 @@ impl Swapchain {
             if let Some(canvas) = self.try_acquire() {
                 return Ok(canvas);
             }
+            // Said even if the deadline has passed: then the caller may go and
+            // poll the renderer's fd, and the host must ring.
             let expired = deadline.passed();
-            if !expired && !Child::sleep(&self.block().word.0) {
+            if !Child::sleep(&self.block().word.0) {
                 continue;
             }
             self.hub.attend(deadline)?;
@@ -321,14 +323,16 @@ impl Swapchain {
             if self.presented.get() == 0 || configured {
                 return Ok(BeginFrame { time: Timestamp::now() });
             }
-            if deadline.passed() {
+            let expired = deadline.passed();
+            if !word.sleep(posted) {
+                continue;
+            }
+            if expired {
                 let waiting_for = "a begin-frame";
                 let error = Error::TimedOut { waiting_for };
                 return Err(if posted.hidden { Error::Hidden } else { error });
             }
-            if word.sleep(posted) {
-                self.hub.attend(deadline)?;
-            }
+            self.hub.attend(deadline)?;
         }
     }
 
