@@ -95,8 +95,12 @@ impl Endpoint {
         Ok(Self(unsafe { OwnedFd::from_raw_fd(number) }))
     }
 
-    /// Sends one message.
+    /// Sends one message, with 16 handles at most.
     pub(crate) fn send(&self, bytes: &[u8], handles: &[BorrowedFd<'_>]) -> Result<Sent, Error> {
+        // The space is rounded up, so it is no limit by itself.
+        if handles.len() > MAX_HANDLES {
+            return Err(Violation::TooManyHandles.into());
+        }
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(MAX_HANDLES))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         if !handles.is_empty() && !control.push(SendAncillaryMessage::ScmRights(handles)) {
@@ -128,9 +132,17 @@ impl Endpoint {
         let mut space = [MaybeUninit::uninit(); SPACE];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-        let received = retry(|| {
-            rustix::net::recvmsg(&self.0, &mut [IoSliceMut::new(bytes)], &mut control, flags)
-        });
+        let mut receive = || {
+            retry(|| {
+                rustix::net::recvmsg(&self.0, &mut [IoSliceMut::new(bytes)], &mut control, flags)
+            })
+        };
+        let received = match receive() {
+            // The peer went without reading all that we sent. The kernel says
+            // so once, ahead of the last messages that the peer itself sent.
+            Err(Errno::CONNRESET) => receive(),
+            other => other,
+        };
         let received = match received {
             Ok(received) => received,
             Err(Errno::AGAIN) => return Ok(Received::Empty),
@@ -144,13 +156,12 @@ impl Endpoint {
             }
         }
         let came = handles.len() - before;
-        let refused = if received.flags.contains(ReturnFlags::CTRUNC) {
-            // The kernel stops at our limit on open files, too.
-            Some(if came > MAX_HANDLES {
-                Violation::TooManyHandles.into()
-            } else {
-                Error::HandleLimit { doing: "receiving handles" }
-            })
+        let refused = if came > MAX_HANDLES {
+            // The space is rounded up, so this can be with or without CTRUNC.
+            Some(Violation::TooManyHandles.into())
+        } else if received.flags.contains(ReturnFlags::CTRUNC) {
+            // There was room, so the kernel stopped at our limit on open files.
+            Some(Error::HandleLimit { doing: "receiving handles" })
         } else if received.flags.contains(ReturnFlags::TRUNC) {
             Some(Violation::LongMessage.into())
         } else {
