@@ -37,7 +37,13 @@ impl Memory {
     /// New memory, zero, allocated and sealed; `len` is rounded up to pages.
     pub(crate) fn create(name: &'static str, len: u64) -> Result<Self, Error> {
         let page = rustix::param::page_size() as u64;
-        let len = len.checked_next_multiple_of(page).ok_or(Error::NoSpace { bytes: len })?;
+        let no_space = Error::NoSpace { bytes: len };
+        let len = len.checked_next_multiple_of(page).ok_or(no_space)?;
+        // Memory files have no limit of their own: the kernel would go on
+        // allocating, and end processes to find more.
+        if len > installed_memory() {
+            return Err(Error::NoSpace { bytes: len });
+        }
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let fd = match rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
             // Before Linux 6.3 the flag is unknown.
@@ -151,6 +157,13 @@ impl Memory {
         }
         Ok(())
     }
+}
+
+/// What the machine has in all, swap included.
+fn installed_memory() -> u64 {
+    let system = rustix::system::sysinfo();
+    let units = system.totalram.saturating_add(system.totalswap) as u64;
+    units.saturating_mul(system.mem_unit.into())
 }
 
 /// Shared memory in this process's address space, until dropped.
