@@ -2,9 +2,8 @@
 //!
 //! Never an abstract name: anybody could take it first, and no directory guards it.
 
-#![allow(unsafe_code, reason = "one socket option that rustix lacks")]
+#![allow(unsafe_code, reason = "socket options that rustix lacks")]
 
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +11,6 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use rustix::process::Pid;
 
 use super::message::Endpoint;
 use super::process::Process;
@@ -31,7 +29,7 @@ pub(crate) struct Listener {
     path: PathBuf,
     /// Held for as long as the name is: whoever has the lock may replace the
     /// socket that a dead process left.
-    _lock: OwnedFd,
+    lock: OwnedFd,
 }
 
 impl Listener {
@@ -57,7 +55,7 @@ impl Listener {
         let address = SocketAddrUnix::new(&path).map_err(|errno| os(doing, errno))?;
         rustix::net::bind(&socket, &address).map_err(|errno| os(doing, errno))?;
         rustix::net::listen(&socket, BACKLOG).map_err(|errno| os(doing, errno))?;
-        Ok(Self { socket, path, _lock: lock })
+        Ok(Self { socket, path, lock })
     }
 
     /// The next peer that is waiting, of this user, and its process where the
@@ -84,6 +82,9 @@ impl Drop for Listener {
     fn drop(&mut self) {
         // The lock file stays: removing it would let two processes hold "the" lock.
         let _gone = rustix::fs::unlink(&self.path);
+        // Closing would not do: a child that is being started has a copy of the
+        // lock until it becomes the new program.
+        let _free = rustix::fs::flock(&self.lock, FlockOperation::Unlock);
     }
 }
 
@@ -136,7 +137,8 @@ fn directory() -> Result<PathBuf, Error> {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(os("creating the directory for named sockets", errno)),
     }
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+    // PATH, so that a directory that we may not read tells its owner, too.
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::PATH;
     let unsafe_because = |why| Err(Error::UnsafeDirectory { path: path.clone(), why });
     let opened = match rustix::fs::open(&path, flags, Mode::empty()) {
         Ok(opened) => opened,
@@ -154,13 +156,15 @@ fn directory() -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// The peer's process id, if it runs as this user (SO_PEERCRED, unix(7)).
-fn same_user(socket: &OwnedFd) -> Result<Pid, Error> {
-    let peer = rustix::net::sockopt::socket_peercred(socket)
+/// The peer's process id, if it runs as this user (SO_PEERCRED, unix(7)). It is
+/// 0 where this process can't see the peer, which lives in another pid
+/// namespace; rustix's type has no room for that.
+fn same_user(socket: &OwnedFd) -> Result<libc::pid_t, Error> {
+    let nobody = libc::ucred { pid: 0, uid: libc::uid_t::MAX, gid: libc::gid_t::MAX };
+    let peer = plain_option(socket, libc::SO_PEERCRED, nobody)
         .map_err(|errno| os("asking who connected", errno))?;
-    let uid = peer.uid.as_raw();
-    if uid != rustix::process::geteuid().as_raw() {
-        return Err(Error::PeerRefused { uid });
+    if peer.uid != rustix::process::geteuid().as_raw() {
+        return Err(Error::PeerRefused { uid: peer.uid });
     }
     Ok(peer.pid)
 }
@@ -170,26 +174,34 @@ fn same_user(socket: &OwnedFd) -> Result<Pid, Error> {
 fn peer_pidfd(socket: &OwnedFd) -> Option<OwnedFd> {
     // asm-generic/socket.h
     const SO_PEERPIDFD: libc::c_int = 77;
-    const LEN: libc::socklen_t = 4;
-    let mut pidfd = MaybeUninit::<libc::c_int>::uninit();
-    let mut len = LEN;
-    // SAFETY: the kernel writes at most `len` bytes to `pidfd`, which has room
-    // for them (getsockopt(2)).
+    let pidfd = plain_option(socket, SO_PEERPIDFD, -1).ok().filter(|pidfd| *pidfd >= 0)?;
+    // SAFETY: the kernel has just made this fd for us (close-on-exec), and
+    // nobody else knows it.
+    Some(unsafe { OwnedFd::from_raw_fd(pidfd) })
+}
+
+/// A value that getsockopt(2) can fill in: any bytes are a valid one.
+trait Plain: Copy {}
+impl Plain for libc::c_int {}
+impl Plain for libc::ucred {}
+
+/// Asks for an option of a socket.
+fn plain_option<T: Plain>(socket: &OwnedFd, option: libc::c_int, mut value: T) -> Result<T, Errno> {
+    let size = libc::socklen_t::try_from(size_of::<T>()).map_err(|_| Errno::INVAL)?;
+    let mut len = size;
+    // SAFETY: the kernel writes at most `len` bytes to `value`, which has as
+    // many, and any bytes make a valid one.
     let result = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
             libc::SOL_SOCKET,
-            SO_PEERPIDFD,
-            pidfd.as_mut_ptr().cast(),
+            option,
+            (&raw mut value).cast(),
             &raw mut len,
         )
     };
-    if result != 0 || len != LEN {
-        return None;
+    if result != 0 {
+        return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL));
     }
-    // SAFETY: the call succeeded and says that it wrote the whole number.
-    let pidfd = unsafe { pidfd.assume_init() };
-    // SAFETY: the kernel has just made this fd for us (close-on-exec), and
-    // nobody else knows it.
-    Some(unsafe { OwnedFd::from_raw_fd(pidfd) })
+    if len == size { Ok(value) } else { Err(Errno::INVAL) }
 }

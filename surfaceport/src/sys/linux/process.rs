@@ -9,18 +9,19 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, FdFlags};
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 
 use super::message::{Endpoint, FD_VARIABLE};
-use super::wait::Source;
+use super::wait::{Source, timespec};
 use super::{os, retry};
 use crate::error::{Error, ExitReason};
+use crate::time::Deadline;
 
 /// How to start a child.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +54,10 @@ impl Spawn {
     /// one pipe.
     pub(crate) fn start(&self) -> Result<Spawned, Error> {
         let (endpoint, child_end) = Endpoint::pair()?;
-        let child_end = child_end.into_socket();
+        // Not among the first three, where the child's own stdio goes; they are
+        // free in a host that has closed its own.
+        let child_end = rustix::io::fcntl_dupfd_cloexec(child_end.into_socket(), 3)
+            .map_err(|errno| os("creating a socket pair", errno))?;
         let doing = "creating a pipe";
         let (stderr, child_err) =
             rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|errno| os(doing, errno))?;
@@ -109,45 +113,48 @@ type Job = (Command, mpsc::SyncSender<io::Result<Pid>>);
 /// parent-death signal follows the *thread* that forked (prctl(2)), and the
 /// caller's may end at any time.
 fn spawn_on_lasting_thread(command: Command, program: &Path) -> Result<Process, Error> {
-    static SPAWNER: OnceLock<Mutex<(u32, mpsc::Sender<Job>)>> = OnceLock::new();
+    /// The process that the thread is in, and its work.
+    static SPAWNER: Mutex<Option<(u32, mpsc::Sender<Job>)>> = Mutex::new(None);
     let refused = |source| Error::Spawn { program: program.into(), source };
+    let gone = || io::Error::other("the thread that starts children is gone");
 
-    let spawner = SPAWNER.get_or_init(|| {
-        let (sender, jobs) = mpsc::channel::<Job>();
-        let started =
-            std::thread::Builder::new().name("surfaceport-spawn".into()).spawn(move || {
-                for (mut command, reply) in jobs {
-                    // std's Child neither kills nor waits when it is dropped.
-                    let pid = command.spawn().map(|child| Pid::from_child(&child));
-                    drop(command);
-                    let _caller = reply.send(pid);
-                }
-            });
-        // If no thread could be had, the receiver is gone and sending fails.
-        drop(started);
-        Mutex::new((std::process::id(), sender))
-    });
     let (reply, answer) = mpsc::sync_channel(1);
     {
-        let spawner = spawner.lock().unwrap_or_else(PoisonError::into_inner);
-        // A process that forked has the sender, but no thread behind it.
-        let alive = spawner.0 == std::process::id();
-        if !alive || spawner.1.send((command, reply)).is_err() {
-            let why = "the thread that starts children is gone (was this process forked?)";
-            return Err(refused(io::Error::other(why)));
-        }
+        let mut spawner = SPAWNER.lock().unwrap_or_else(PoisonError::into_inner);
+        let this = std::process::id();
+        let jobs = match &*spawner {
+            Some((home, jobs)) if *home == this => jobs,
+            // A process that forked has the sender, but no thread behind it.
+            Some(_) => return Err(refused(io::Error::other("this process was forked"))),
+            None => {
+                let jobs = start_spawner().map_err(refused)?;
+                &spawner.insert((this, jobs)).1
+            }
+        };
+        jobs.send((command, reply)).map_err(|_| refused(gone()))?;
     }
-    let pid = answer
-        .recv()
-        .unwrap_or_else(|_| Err(io::Error::other("the thread that starts children ended")))
-        .map_err(refused)?;
+    let pid = answer.recv().unwrap_or_else(|_| Err(gone())).map_err(refused)?;
     Process::own(pid)
+}
+
+fn start_spawner() -> io::Result<mpsc::Sender<Job>> {
+    let (sender, jobs) = mpsc::channel::<Job>();
+    std::thread::Builder::new().name("surfaceport-spawn".into()).spawn(move || {
+        for (mut command, reply) in jobs {
+            // std's Child neither kills nor waits when it is dropped.
+            let pid = command.spawn().map(|child| Pid::from_child(&child));
+            drop(command);
+            let _caller = reply.send(pid);
+        }
+    })?;
+    Ok(sender)
 }
 
 /// A process that is watched: a child of ours, or a peer that connected.
 #[derive(Debug)]
 pub(crate) struct Process {
-    pid: Pid,
+    /// 0 for a peer whose process id this process can't see.
+    pid: libc::pid_t,
     pidfd: OwnedFd,
     /// It is our child and not reaped yet, so its pid can't be anybody else's.
     unreaped: bool,
@@ -156,7 +163,11 @@ pub(crate) struct Process {
 impl Process {
     fn own(pid: Pid) -> Result<Self, Error> {
         match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(pidfd) => Ok(Self { pid, pidfd, unreaped: true }),
+            Ok(pidfd) => Ok(Self { pid: pid.as_raw_pid(), pidfd, unreaped: true }),
+            // The number is nobody's, or soon somebody else's.
+            Err(errno @ Errno::SRCH) => {
+                Err(os("watching the child (is SIGCHLD ignored, or does somebody wait?)", errno))
+            }
             Err(errno) => {
                 // Unwatched it must not live; it is not reaped, so the pid is its own.
                 let _gone = rustix::process::kill_process(pid, Signal::KILL);
@@ -174,22 +185,34 @@ impl Process {
     }
 
     /// A peer that is not our child: it can be watched, not reaped.
-    pub(super) fn peer(pid: Pid, pidfd: OwnedFd) -> Self {
+    pub(super) fn peer(pid: libc::pid_t, pidfd: OwnedFd) -> Self {
         Self { pid, pidfd, unreaped: false }
+    }
+
+    /// A child of which somebody else took the status, when its number is
+    /// another's.
+    #[cfg(test)]
+    pub(super) fn stale(of: &Self, pid: libc::pid_t) -> Self {
+        let pidfd = of.pidfd.try_clone().unwrap();
+        Self { pid, pidfd, unreaped: true }
     }
 
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
-        self.pid.as_raw_pid().unsigned_abs()
+        self.pid.unsigned_abs()
     }
 
     /// Ends a child of ours, and what it left in its process group, at once.
     pub(crate) fn kill(&self) {
         if self.unreaped {
-            let _gone = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
-            // The group's number is the child's, which is not reaped: it is
-            // nobody else's.
-            let _gone = rustix::process::kill_process_group(self.pid, Signal::KILL);
+            // This works for one that has ended, too, unless somebody else (a
+            // library in this process) took its status: then its number may be
+            // another's by now.
+            let signalled = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+            // Nobody has: the group's number is this child's.
+            if let (Ok(()), Some(group)) = (signalled, Pid::from_raw(self.pid)) {
+                let _gone = rustix::process::kill_process_group(group, Signal::KILL);
+            }
         }
     }
 
@@ -221,15 +244,11 @@ impl Process {
 
     /// Waits until it has ended, for so long at most.
     pub(crate) fn ended(&self, patience: Duration) -> bool {
-        let until = Instant::now() + patience;
+        let deadline = Deadline::from(patience);
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let left = Timespec {
-                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-                tv_nsec: i64::from(left.subsec_nanos()),
-            };
+            let left = deadline.remaining().map(timespec);
             let mut polled = [PollFd::new(&self.pidfd, PollFlags::IN)];
-            match rustix::event::poll(&mut polled, Some(&left)) {
+            match rustix::event::poll(&mut polled, left.as_ref()) {
                 Ok(ready) => return ready > 0,
                 Err(Errno::INTR) => {}
                 Err(_) => return false,

@@ -62,7 +62,8 @@ impl WaitSet {
         Ok(set)
     }
 
-    /// Adds a source; `token` says later which one fired.
+    /// Adds a source; `token`, any number but the highest, says later which one
+    /// fired.
     pub(crate) fn add(&self, source: Source<'_>, token: u64, when: Trigger) -> Result<(), Error> {
         epoll::add(&self.epoll, source, epoll::EventData::new_u64(token), when.flags())
             .map_err(|errno| os("adding to a wait set", errno))
@@ -125,7 +126,8 @@ impl AsFd for WaitSet {
     }
 }
 
-fn timespec(duration: Duration) -> Timespec {
+/// As the kernel takes it.
+pub(super) fn timespec(duration: Duration) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(duration.subsec_nanos()),
