@@ -22,3 +22,8 @@ pub(crate) use linux::*;
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("surfaceport runs on Linux so far; macOS is being built");
+
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod inproc;

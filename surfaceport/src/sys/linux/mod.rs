@@ -6,6 +6,8 @@ mod memory;
 mod message;
 mod name;
 mod process;
+#[cfg(test)]
+pub(crate) mod testing;
 mod wait;
 
 use std::io;

@@ -1,0 +1,14 @@
+//! The monotonic clock.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::time::Timestamp;
+
+/// Now; the clock starts one hour before it is first asked, so that there is a
+/// past to set a timer to.
+pub(crate) fn now() -> Timestamp {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = START.get_or_init(Instant::now);
+    Timestamp::from_nanos(0) + Duration::from_secs(3600) + start.elapsed()
+}
