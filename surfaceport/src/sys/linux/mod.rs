@@ -8,6 +8,8 @@ mod name;
 mod process;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 use std::io;
