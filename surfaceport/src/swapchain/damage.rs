@@ -106,3 +106,11 @@ impl<const N: usize> DamageRing<N> {
         self.entries.iter().for_each(|entry| entry.header.store(0, Ordering::Relaxed));
     }
 }
+
+#[cfg(any(test, fuzzing))]
+impl<const N: usize> DamageRing<N> {
+    /// Every word, for whoever wants to write nonsense there.
+    pub(super) fn words(&self) -> impl Iterator<Item = &AtomicU64> {
+        self.entries.iter().flat_map(|entry| core::iter::once(&entry.header).chain(&entry.rects))
+    }
+}

@@ -266,3 +266,32 @@ impl Host {
         Ok(Taken { slot, sequence, superseded: 0 })
     }
 }
+
+#[cfg(test)]
+impl Account {
+    /// These slots are held, all at once.
+    pub(super) fn holding(slots: u32) -> Self {
+        Self { held: AtomicU32::new(slots), out: AtomicU32::new(slots.count_ones()) }
+    }
+
+    /// The slots that are held, as a mask.
+    pub(super) fn mask(&self) -> u32 {
+        self.held()
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl Account {
+    /// How many frames are out.
+    pub(super) fn count(&self) -> u32 {
+        self.out.load(Ordering::Acquire) & !RETIRING
+    }
+}
+
+#[cfg(test)]
+impl Host {
+    /// A host that is somewhere in a session.
+    pub(super) fn at(slots: u8, mode: PresentMode, last: u64, newest: u64) -> Self {
+        Self { mode, slots, last, newest }
+    }
+}
