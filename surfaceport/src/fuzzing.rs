@@ -1,7 +1,9 @@
 //! What the fuzz targets of `fuzz/` need of the library's inside. Built under
 //! `--cfg fuzzing` alone; no part of the API.
 //!
-//! The hooks hand out what they found and leave judging it to the targets.
+//! The hooks for messages hand out what they found and leave judging it to the
+//! targets; that for the control page judges by itself, as a property test runs
+//! it too.
 
 use crate::error::Violation;
 use crate::wire::{FromChild, FromHost, MAX_MESSAGE_BYTES, samples};
@@ -35,6 +37,15 @@ fn encode_from_child(message: &FromChild<'_>) -> Packet {
 fn encode_from_host(message: &FromHost<'_>) -> Packet {
     let mut out = [0; MAX_MESSAGE_BYTES];
     (message.encode(&mut out).to_vec(), message.handles())
+}
+
+/// Runs a host over a control page that is whatever the bytes say.
+///
+/// # Panics
+///
+/// If the host breaks a promise.
+pub fn control_page(orders: &[u8]) {
+    crate::swapchain::hostile::control_page(orders);
 }
 
 /// Real messages to start from: the target, the seed's name, the packet.

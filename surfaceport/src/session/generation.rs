@@ -13,7 +13,7 @@ use crate::outcome::{FrameId, Outcome};
 use crate::page::Page;
 use crate::surface::{Lease, Lessor, Surface};
 use crate::swapchain::feedback::FeedbackWriter;
-use crate::swapchain::host::{Account, Host, arm};
+use crate::swapchain::host::{Account, Host};
 use crate::swapchain::page::Block;
 use crate::swapchain::word::Word;
 use crate::sync::{AtomicU64, Ordering};
@@ -173,7 +173,7 @@ impl Current {
 
     /// Says that the host is going to sleep; `false`: a frame is there.
     pub(super) fn arm(&self) -> bool {
-        !self.host.has_unread() && arm(&self.generation.block().word.0)
+        self.host.arm(&self.generation.block().word.0)
     }
 
     /// Takes the next frame.

@@ -112,6 +112,14 @@ impl Child {
     }
 }
 
+#[cfg(test)]
+impl Child {
+    /// A child that has presented so many frames, all of them long gone.
+    pub(super) fn at(slots: usize, mode: PresentMode, sequence: u64) -> Self {
+        Self { sequence, ..Self::new(slots, mode) }
+    }
+}
+
 /// A frame's entry in the fifo ring, which has as many entries as slots are used.
 pub(super) fn fifo_entry(ring: &[AtomicU64], sequence: u64) -> Option<&AtomicU64> {
     let index = sequence.checked_rem(ring.len() as u64)?;

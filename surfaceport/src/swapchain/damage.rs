@@ -13,14 +13,14 @@ use crate::sync::{AtomicU64, Ordering, fence};
 /// How many frames back the ring reaches.
 pub(crate) const DAMAGE_ENTRIES: usize = 64;
 
-/// 64 entries of 64 bytes, by sequence modulo 64.
+/// 64 entries of 64 bytes, by sequence modulo 64 (fewer in tests).
 #[derive(Debug)]
 #[repr(C)]
-pub(crate) struct DamageRing {
-    entries: [Entry; DAMAGE_ENTRIES],
+pub(crate) struct DamageRing<const N: usize = DAMAGE_ENTRIES> {
+    entries: [Entry; N],
 }
 
-impl Default for DamageRing {
+impl<const N: usize> Default for DamageRing<N> {
     fn default() -> Self {
         Self { entries: core::array::from_fn(|_| Entry::default()) }
     }
@@ -49,7 +49,7 @@ fn unpack(word: u64) -> Rect {
     Rect::new(side(0), side(16), side(32), side(48))
 }
 
-impl DamageRing {
+impl<const N: usize> DamageRing<N> {
     /// Child: says what changes with a frame, before it is presented.
     pub(crate) fn write(&self, sequence: u64, damage: &Damage) {
         let entry = at(&self.entries, sequence);
@@ -85,14 +85,15 @@ impl DamageRing {
     }
 
     /// Host: what changed after frame `from` up to and with frame `to`. Looks
-    /// at no more than the ring's 64 entries.
+    /// at no more entries than the ring has.
     pub(crate) fn since(&self, from: u64, to: u64) -> Damage {
-        if from == 0 || to.saturating_sub(from) > DAMAGE_ENTRIES as u64 {
+        let known = from != 0 && to.checked_sub(from).is_some_and(|frames| frames <= N as u64);
+        if !known {
             return Damage::FULL;
         }
         let mut all = Damage::NONE;
-        for sequence in from + 1..=to {
-            all.union(&self.read(sequence));
+        for before in from..to {
+            all.union(&self.read(before + 1));
             if all == Damage::FULL {
                 break;
             }
@@ -103,5 +104,13 @@ impl DamageRing {
     /// Child: empties the ring.
     pub(super) fn reset(&self) {
         self.entries.iter().for_each(|entry| entry.header.store(0, Ordering::Relaxed));
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl<const N: usize> DamageRing<N> {
+    /// Every word, for whoever wants to write nonsense there.
+    pub(super) fn words(&self) -> impl Iterator<Item = &AtomicU64> {
+        self.entries.iter().flat_map(|entry| core::iter::once(&entry.header).chain(&entry.rects))
     }
 }

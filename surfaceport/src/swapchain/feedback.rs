@@ -3,7 +3,8 @@
 //! Feedback can come after the release (a display says late when a frame was
 //! shown), so entries are keyed by generation and sequence. The host writes and
 //! never reads back; it does not wait for the child, so a child that does not
-//! look for 64 entries misses some, and learns how many.
+//! look for 64 entries misses some, and learns how many. The oldest of 64 counts
+//! as missed already: the host may be writing over it.
 
 use super::at;
 use super::word::SEQUENCE_SPAN;
@@ -11,20 +12,20 @@ use crate::outcome::{FrameId, Outcome};
 use crate::sync::{AtomicU64, Ordering, fence};
 use crate::time::Timestamp;
 
-/// How many outcomes the ring keeps.
+/// How many outcomes the ring holds; a reader gets the newest 63 of them.
 pub(crate) const FEEDBACK_ENTRIES: usize = 64;
 
-/// The count on a line of its own, then 64 entries of 16 bytes.
+/// The count on a line of its own, then 64 entries of 16 bytes (fewer in tests).
 #[derive(Debug)]
 #[repr(C, align(128))]
-pub(crate) struct FeedbackRing {
+pub(crate) struct FeedbackRing<const N: usize = FEEDBACK_ENTRIES> {
     /// How many outcomes were ever written.
     written: AtomicU64,
     reserved: [AtomicU64; 15],
-    entries: [Entry; FEEDBACK_ENTRIES],
+    entries: [Entry; N],
 }
 
-impl Default for FeedbackRing {
+impl<const N: usize> Default for FeedbackRing<N> {
     fn default() -> Self {
         Self {
             written: AtomicU64::default(),
@@ -79,7 +80,12 @@ pub(crate) struct FeedbackWriter {
 
 impl FeedbackWriter {
     /// Tells the child what became of a frame.
-    pub(crate) fn write(&mut self, ring: &FeedbackRing, id: FrameId, outcome: Outcome) {
+    pub(crate) fn write<const N: usize>(
+        &mut self,
+        ring: &FeedbackRing<N>,
+        id: FrameId,
+        outcome: Outcome,
+    ) {
         let entry = at(&ring.entries, self.written);
         let (key, time) = pack(id, outcome);
         // Whoever sees a part of this entry also sees the count of the one
@@ -101,14 +107,17 @@ pub(crate) struct FeedbackReader {
 
 impl FeedbackReader {
     /// The next outcome, if there is one.
-    pub(crate) fn next(&mut self, ring: &FeedbackRing) -> Option<(FrameId, Outcome)> {
+    pub(crate) fn next<const N: usize>(
+        &mut self,
+        ring: &FeedbackRing<N>,
+    ) -> Option<(FrameId, Outcome)> {
         loop {
             let written = ring.written.load(Ordering::Acquire);
             if written == self.read {
                 return None;
             }
-            // Entry `written - 64` is the next to be overwritten: already suspect.
-            let oldest = (written + 1).saturating_sub(FEEDBACK_ENTRIES as u64);
+            // The oldest entry is the next to be overwritten: already suspect.
+            let oldest = (written + 1).saturating_sub(N as u64);
             if self.read < oldest {
                 self.missed += oldest - self.read;
                 self.read = oldest;
@@ -119,7 +128,7 @@ impl FeedbackReader {
             let time = entry.at.load(Ordering::Relaxed);
             fence(Ordering::Acquire);
             let after = ring.written.load(Ordering::Relaxed);
-            if after.wrapping_sub(self.read) >= FEEDBACK_ENTRIES as u64 {
+            if after.wrapping_sub(self.read) >= N as u64 {
                 continue;
             }
             self.read += 1;

@@ -19,10 +19,13 @@ use crate::sync::{AtomicU32, AtomicU64, Ordering};
 /// takes, and the frames, which give back from any thread.
 #[derive(Debug)]
 pub(crate) struct Account {
-    /// Bits 0–15 the slots, bit 31: no more frames will be taken. A slot's bit
-    /// is known when it changes, so it is added and subtracted: that has a
-    /// result without a compare-and-swap loop.
+    /// The slots, a bit each.
     held: AtomicU32,
+    /// How many frames are out: held, or just being given back. Bit 31: no more
+    /// will be taken. A release counts until it is done with the word, else its
+    /// late bit could fall into a word that the child has emptied for the
+    /// generation after the next.
+    out: AtomicU32,
 }
 
 const RETIRING: u32 = 1 << 31;
@@ -32,33 +35,44 @@ const RETIRING: u32 = 1 << 31;
 pub(crate) struct Released {
     /// The child sleeps: ring.
     pub(crate) ring: bool,
-    /// It was the last slot held of a generation that is being retired.
+    /// It was the last frame of a generation that is being retired: nothing
+    /// touches that one's block any more.
     pub(crate) last: bool,
 }
 
 impl Account {
     /// Nothing is held.
     pub(crate) fn new() -> Self {
-        Self { held: AtomicU32::new(0) }
+        Self { held: AtomicU32::new(0), out: AtomicU32::new(0) }
     }
 
     fn held(&self) -> u32 {
-        self.held.load(Ordering::Acquire) & !RETIRING
+        self.held.load(Ordering::Acquire)
     }
 
     fn hold(&self, slot: u8) {
-        self.held.fetch_add(1 << slot, Ordering::Relaxed);
+        self.out.fetch_add(1, Ordering::Relaxed);
+        self.held.fetch_or(1 << slot, Ordering::Relaxed);
     }
 
-    /// Says that no more frames will be taken. `true`: none is held either, so
+    fn clear(&self, slot: u8) {
+        self.held.fetch_and(!(1 << slot), Ordering::Release);
+    }
+
+    /// Whether it was the last one of a generation that is being retired.
+    fn done(&self) -> bool {
+        self.out.fetch_sub(1, Ordering::AcqRel) == RETIRING | 1
+    }
+
+    /// Says that no more frames will be taken. `true`: none is out either, so
     /// the generation is over; else the release of the last one says so.
     pub(crate) fn retire(&self) -> bool {
-        self.held.fetch_add(RETIRING, Ordering::AcqRel) == 0
+        self.out.fetch_add(RETIRING, Ordering::AcqRel) == 0
     }
 
-    /// Whether no slot is held.
+    /// Whether no frame is out: nothing but a take touches the block.
     pub(crate) fn is_empty(&self) -> bool {
-        self.held() == 0
+        self.out.load(Ordering::Acquire) & !RETIRING == 0
     }
 
     /// Gives a held slot back.
@@ -67,9 +81,9 @@ impl Account {
     /// present the slot again at once, on another processor.
     #[inline(never)]
     pub(crate) fn release(&self, word: &AtomicU64, slot: u8) -> Released {
-        let bit = 1_u32 << slot;
-        let last = self.held.fetch_sub(bit, Ordering::AcqRel) == RETIRING | bit;
-        Released { ring: give_back(word, u64::from(bit)), last }
+        self.clear(slot);
+        let ring = give_back(word, 1 << slot);
+        Released { ring, last: self.done() }
     }
 }
 
@@ -80,14 +94,6 @@ fn give_back(word: &AtomicU64, bits: u64) -> bool {
     word.fetch_or(bits, Ordering::AcqRel);
     let now = Word(word.load(Ordering::Acquire));
     now.child_sleeps() && now.free() != 0
-}
-
-/// Says that the host is going to sleep until a frame is there. `false`: one is
-/// there already, do not sleep.
-#[inline(never)]
-pub(crate) fn arm(word: &AtomicU64) -> bool {
-    word.fetch_or(HOST_SLEEPS, Ordering::AcqRel);
-    Word(word.load(Ordering::Acquire)).slot_field() == 0
 }
 
 /// A frame that the host now holds.
@@ -156,7 +162,8 @@ impl Host {
         // No more than there are slots: what a child adds meanwhile is its own loss.
         for _ in 0..self.slots {
             let Some(frame) = self.take(account, word, ring)?.frame else { break };
-            account.held.fetch_sub(1 << frame.slot, Ordering::AcqRel);
+            account.clear(frame.slot);
+            account.done();
             drained.unread += 1;
             drained.superseded += frame.superseded;
         }
@@ -166,6 +173,18 @@ impl Host {
     /// Whether frames are known of that were not taken yet (fifo).
     pub(crate) fn has_unread(&self) -> bool {
         self.newest != self.last
+    }
+
+    /// Says that the host is going to sleep until a frame is there. `false`: one
+    /// is there already, do not sleep.
+    #[inline(never)]
+    pub(crate) fn arm(&self, word: &AtomicU64) -> bool {
+        // In fifo the word is empty while frames that it told of are unread.
+        if self.has_unread() {
+            return false;
+        }
+        word.fetch_or(HOST_SLEEPS, Ordering::AcqRel);
+        Word(word.load(Ordering::Acquire)).slot_field() == 0
     }
 
     /// Judges a value of the word, which may be any of 2⁶⁴.
@@ -246,5 +265,34 @@ impl Host {
             return Err(Violation::SlotHeld);
         }
         Ok(Taken { slot, sequence, superseded: 0 })
+    }
+}
+
+#[cfg(test)]
+impl Account {
+    /// These slots are held, all at once.
+    pub(super) fn holding(slots: u32) -> Self {
+        Self { held: AtomicU32::new(slots), out: AtomicU32::new(slots.count_ones()) }
+    }
+
+    /// The slots that are held, as a mask.
+    pub(super) fn mask(&self) -> u32 {
+        self.held()
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl Account {
+    /// How many frames are out.
+    pub(super) fn count(&self) -> u32 {
+        self.out.load(Ordering::Acquire) & !RETIRING
+    }
+}
+
+#[cfg(test)]
+impl Host {
+    /// A host that is somewhere in a session.
+    pub(super) fn at(slots: u8, mode: PresentMode, last: u64, newest: u64) -> Self {
+        Self { mode, slots, last, newest }
     }
 }

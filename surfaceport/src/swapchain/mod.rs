@@ -20,6 +20,8 @@ pub(crate) mod page;
 pub(crate) mod record;
 pub(crate) mod word;
 
+#[cfg(all(any(test, fuzzing), not(loom)))]
+pub(crate) mod hostile;
 #[cfg(all(test, loom))]
 mod loom_tests;
 #[cfg(all(test, not(loom)))]

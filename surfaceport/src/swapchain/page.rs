@@ -70,6 +70,18 @@ impl Block {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+impl Block {
+    /// Every word in the order of its offset, for whoever wants to write
+    /// nonsense there.
+    pub(super) fn words(&self) -> impl Iterator<Item = &AtomicU64> {
+        core::iter::once(&self.word.0)
+            .chain(&self.ring)
+            .chain(self.records.iter().flat_map(Record::words))
+            .chain(self.damage.words())
+    }
+}
+
 /// The page's length in bytes, before rounding up to the system's pages.
 pub(crate) const PAGE_BYTES: usize = 14_080;
 

@@ -86,3 +86,14 @@ impl Record {
         self.extent.store(0, Ordering::Relaxed);
     }
 }
+
+#[cfg(any(test, fuzzing))]
+impl Record {
+    /// Every word, for whoever wants to write nonsense there.
+    pub(super) fn words(&self) -> impl Iterator<Item = &AtomicU64> {
+        [&self.presented_at, &self.begin_frame, &self.extent, &self.flags]
+            .into_iter()
+            .chain(&self.reserved)
+            .chain(&self.user)
+    }
+}

@@ -65,8 +65,10 @@ impl Word {
 }
 
 /// The whole number of a sequence of which the word shows the low 38 bits, if
-/// it is ahead of `last` by less than half the span.
+/// it is ahead of `last` by less than half the span. A child that leaps as far
+/// as it may with each frame reaches the end of a u64 after 2²⁷ frames: there it
+/// ends, instead of starting again from 0.
 pub(crate) fn widen(last: u64, seen: u64) -> Option<u64> {
     let ahead = seen.wrapping_sub(last) % SEQUENCE_SPAN;
-    (ahead != 0 && ahead < SEQUENCE_SPAN / 2).then(|| last.wrapping_add(ahead))
+    if ahead != 0 && ahead < SEQUENCE_SPAN / 2 { last.checked_add(ahead) } else { None }
 }
