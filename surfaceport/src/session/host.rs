@@ -289,10 +289,14 @@ impl Session {
 
     /// The child is gone: what is left of it, and whether there is a next one.
     fn end_child(&mut self) {
-        let State::Running(connection) =
-            std::mem::replace(&mut self.state, State::Resting(Timestamp::default()))
-        else {
-            return;
+        let resting = State::Resting(Timestamp::default());
+        let connection = match std::mem::replace(&mut self.state, resting) {
+            State::Running(connection) => connection,
+            // It has ended already, on the way here.
+            other => {
+                self.state = other;
+                return;
+            }
         };
         let (frames, exit) = connection.end(self.wants_frames, &self.wait);
         self.leftover.extend(frames);
@@ -493,7 +497,12 @@ impl Session {
                 State::Over(exit) => return (**exit).clone(),
                 State::Resting(_) => {
                     let reason = ExitReason::Closed;
-                    return Exit { reason, pid: None, connected: false, last_lines: Vec::new() };
+                    self.close(Exit {
+                        reason,
+                        pid: None,
+                        connected: false,
+                        last_lines: Vec::new(),
+                    });
                 }
                 State::Running(connection) if grace.passed() => {
                     connection.condemn(ExitReason::Closed, &self.wait);
