@@ -23,6 +23,9 @@ use crate::wire::{
 
 /// Messages that are handled at one wake-up; then others have their turn.
 const MESSAGE_BUDGET: usize = 64;
+/// Messages of a child that has ended: more than its socket holds, unless a
+/// grandchild goes on.
+const LAST_MESSAGES: usize = 1024;
 /// How long a child that sends more is not listened to.
 const MUTED_FOR: Duration = Duration::from_millis(2);
 /// How long a child that writes a lot is not read.
@@ -242,7 +245,28 @@ impl Connection {
         self.retire_if_over(cx);
         self.check_time(wants_frames, cx);
         let ended = fired.has(Token::Process) || self.verdict.is_some() || !self.child.is_ours();
-        Ok(result.map(|()| ended && self.is_over())?)
+        let over = ended && self.is_over();
+        if over {
+            self.hear_out(cx);
+        }
+        result.map(|()| over)
+    }
+
+    /// Handles what a child said before it ended, while it was not listened to.
+    fn hear_out(&mut self, cx: &mut Context<'_>) {
+        if !self.is_live() {
+            return;
+        }
+        for _ in 0..LAST_MESSAGES {
+            match self.next_message(cx) {
+                Ok(true) => {}
+                Err(Error::Violation(violation)) => {
+                    self.condemn(ExitReason::Violation(violation), cx.wait);
+                    return;
+                }
+                Ok(false) | Err(_) => return,
+            }
+        }
     }
 
     fn is_over(&mut self) -> bool {
