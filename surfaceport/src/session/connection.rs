@@ -293,7 +293,9 @@ impl Connection {
         if due(self.muted_until) {
             self.muted_until = None;
             // Not in the set while muted; it fires at once if something is there.
-            let _watched = cx.wait.add(self.channel.source(), Token::Channel, Trigger::Level);
+            let waits = self.channel.is_waiting();
+            let when = if waits { Trigger::LevelAndRoom } else { Trigger::Level };
+            let _watched = cx.wait.add(self.channel.source(), Token::Channel, when);
         }
         if due(self.child.output_muted_until()) {
             self.child.mute_output(None);
@@ -380,8 +382,15 @@ impl Connection {
 
     /// Handles messages, up to the budget.
     fn converse(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        if self.channel.is_waiting() && self.channel.flush()? {
-            cx.wait.change(self.channel.source(), Token::Channel, Trigger::Level);
+        if self.channel.is_waiting() {
+            match self.channel.flush() {
+                Ok(true) => cx.wait.change(self.channel.source(), Token::Channel, Trigger::Level),
+                Ok(false) => {}
+                Err(error) => {
+                    self.condemn(ExitReason::Closed, cx.wait);
+                    return Err(error);
+                }
+            }
         }
         for _ in 0..MESSAGE_BUDGET {
             match self.next_message(cx) {
