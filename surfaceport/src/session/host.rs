@@ -388,6 +388,10 @@ impl Session {
     /// Whether frames are wanted. While they are not, the session does not
     /// wake for them: in mailbox the newest waits, in fifo the child.
     pub fn set_wants_frames(&mut self, wanted: bool) {
+        if wanted && !self.wants_frames {
+            // One may be there, and no bell rings for it any more.
+            self.wait.wake_by(Some(Timestamp::default()));
+        }
         self.wants_frames = wanted;
     }
 
@@ -431,6 +435,8 @@ impl Session {
             connection.post_begin_frame(self.wanted.begin_frame);
             if expects && connection.surfaces().is_some() {
                 connection.expect_frame(Timestamp::now());
+                // The caller may well go to sleep without a dispatch.
+                self.schedule();
             }
         }
     }
@@ -468,6 +474,7 @@ impl Session {
     /// for hosts that have something to do then.
     pub fn wake_at(&mut self, time: Timestamp) {
         self.wake_at = Some(time);
+        self.wait.wake_by(Some(time));
     }
 
     /// Ends the child at once, as if it had crashed: it may be started again.
