@@ -214,6 +214,16 @@ fn a_child_is_closed_politely() {
 }
 
 #[test]
+fn a_child_that_is_closed_before_it_connects_ends_quietly() {
+    let _watchdog = watchdog("closed early");
+    let mut session = Session::spawn(start("connected")).unwrap();
+    let exit = session.close_child(Duration::from_secs(20));
+    assert_eq!(exit.reason, ExitReason::Closed);
+    let said = exit.last_lines.join("\n");
+    assert!(!said.contains("protocol"), "{said}");
+}
+
+#[test]
 fn a_child_that_does_not_listen_is_closed_by_force() {
     let _watchdog = watchdog("force");
     for patience in [Duration::ZERO, Duration::from_millis(30)] {
