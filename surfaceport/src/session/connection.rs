@@ -34,9 +34,6 @@ const OUTPUT_MUTED_FOR: Duration = Duration::from_millis(10);
 const WELCOME_RETRY: Duration = Duration::from_millis(20);
 /// How long a child with which nothing is in common may take to say so.
 const INCOMPATIBLE_GRACE: Duration = Duration::from_secs(1);
-/// Events that wait for a host that does not fetch them.
-const MAX_EVENTS: usize = 256;
-
 /// What the host wants of the child; a new child is told at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wanted {
@@ -55,13 +52,8 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Queues an event; messages beyond the limit are dropped and counted.
     fn push(&mut self, event: Event) {
-        if self.events.len() >= MAX_EVENTS && matches!(event, Event::Message(_)) {
-            self.stats.messages_dropped += 1;
-        } else {
-            self.events.push_back(event);
-        }
+        event.queue(self.events, self.stats);
     }
 }
 
@@ -182,6 +174,9 @@ impl Connection {
                 Ok(Some(frame))
             }
             Err(violation) => {
+                // Nothing of it is looked at again, or the same would be found
+                // for as long as the child lives. Frames that are held stay valid.
+                self.current = None;
                 self.condemn(ExitReason::Violation(violation), wait);
                 Err(violation)
             }
@@ -236,8 +231,8 @@ impl Connection {
         if fired.has(Token::Channel) && self.muted_until.is_none() {
             result = self.converse(cx);
         }
-        let rang_for_nothing =
-            fired.has(Token::Bell) && !self.current.as_ref().is_some_and(Current::has_frame);
+        let reason = wants_frames && self.current.as_ref().is_some_and(Current::has_frame);
+        let rang_for_nothing = fired.has(Token::Bell) && !reason;
         if rang_for_nothing && self.bell.rang_for_nothing(cx.now) {
             cx.wait.remove(self.bell.source());
             cx.stats.bells_muted += 1;
@@ -339,6 +334,19 @@ impl Connection {
         wait.remove(self.channel.source());
         wait.remove(self.bell.source());
         self.child.kill();
+        if !self.child.is_ours() {
+            // No end of a process will wake the session.
+            wait.wake_by(Some(Timestamp::default()));
+        }
+    }
+
+    /// Ends the child as if it had crashed; one that is not ours is disconnected.
+    pub(super) fn crash(&mut self, wait: &WaitSet) {
+        if self.child.is_ours() {
+            self.child.kill();
+        } else {
+            self.condemn(ExitReason::Disconnected, wait);
+        }
     }
 
     /// The child closed its end, or both have said all there is to say.

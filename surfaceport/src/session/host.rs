@@ -171,7 +171,7 @@ impl Session {
     /// `None`: the deadline passed.
     ///
     /// While the child is started again it waits on. Other events are kept for
-    /// [`dispatch`](Self::dispatch); messages beyond 256 are dropped.
+    /// [`dispatch`](Self::dispatch): up to 512, of which 256 may be messages.
     ///
     /// # Errors
     ///
@@ -183,21 +183,32 @@ impl Session {
             if self.poll_due {
                 self.attend_to(Deadline::NOW)?;
             }
-            if let Some(frame) = self.leftover.pop_front().or_else(|| self.take()) {
+            if let Some(frame) = self.ready()? {
                 return Ok(Some(frame));
             }
-            if let State::Over(exit) = &self.state {
-                return Err(Error::ChildGone(exit.clone()));
-            }
-            if !self.arm() {
-                continue;
+            let armed = self.arm();
+            if !armed && let Some(frame) = self.ready()? {
+                return Ok(Some(frame));
             }
             self.schedule();
+            // A child that sees to it that something always happens, or seems
+            // to, does not keep its host beyond the deadline.
             let expired = deadline.passed();
-            let fired = self.attend_to(deadline)?;
-            if expired && !fired.any() {
-                return Ok(None);
+            self.attend_to(if armed { deadline } else { Deadline::NOW })?;
+            if expired {
+                return self.ready();
             }
+        }
+    }
+
+    /// A frame that is there, or the end.
+    fn ready(&mut self) -> Result<Option<Frame>, Error> {
+        if let Some(frame) = self.leftover.pop_front().or_else(|| self.take()) {
+            return Ok(Some(frame));
+        }
+        match &self.state {
+            State::Over(exit) => Err(Error::ChildGone(exit.clone())),
+            State::Running(_) | State::Resting(_) => Ok(None),
         }
     }
 
@@ -223,7 +234,7 @@ impl Session {
             {
                 return Ok(Some(Event::Frame(frame)));
             }
-            if self.attend_to(Deadline::NOW)?.any() {
+            if self.attend_to(Deadline::NOW)?.any() || !self.events.is_empty() {
                 continue;
             }
             if self.wants_frames && !self.arm() {
@@ -327,7 +338,8 @@ impl Session {
             Some(delay) => State::Resting(now + delay),
             None => State::Over(Box::new(exit.clone())),
         };
-        self.events.push_back(Event::Exited { exit, restart_in: delay });
+        let event = Event::Exited { exit, restart_in: delay };
+        event.queue(&mut self.events, &mut self.stats);
     }
 
     fn restart(&mut self) {
@@ -478,9 +490,10 @@ impl Session {
     }
 
     /// Ends the child at once, as if it had crashed: it may be started again.
+    /// One that connected by name is disconnected.
     pub fn kill_child(&mut self) {
-        if let State::Running(connection) = &self.state {
-            connection.child().kill();
+        if let State::Running(connection) = &mut self.state {
+            connection.crash(&self.wait);
         }
     }
 
