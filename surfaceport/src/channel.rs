@@ -84,7 +84,9 @@ impl Channel {
     }
 
     /// Host: sends a message, or queues it behind others that wait for room. A
-    /// message with handles is the first and finds room.
+    /// message with handles is the first and finds room. A Configure takes the
+    /// place of one that waits: a window that is being resized does not make a
+    /// busy child look like one that does not read.
     pub(crate) fn send_to_child(
         &mut self,
         message: &FromHost<'_>,
@@ -98,6 +100,11 @@ impl Channel {
                 Sent::Full if handles.is_empty() => {}
                 sent => return Ok(sent),
             }
+        }
+        if matches!(message, FromHost::Configure(_)) {
+            let is_configure =
+                |queued: &[u8]| matches!(FromHost::decode(queued, 0), Ok(FromHost::Configure(_)));
+            self.outbox.retain(|queued| !is_configure(queued));
         }
         if self.outbox.len() >= MAX_QUEUED {
             return Err(Violation::NotReading.into());

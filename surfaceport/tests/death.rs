@@ -626,7 +626,8 @@ fn a_stopped_child_stalls_and_goes_on() {
     assert!(session.dispatch().unwrap().is_none());
     session.begin_frame(surfaceport::Timestamp::now());
     let asked = Instant::now();
-    assert!(matches!(event(&mut session), Event::Stalled));
+    let stalled = event(&mut session);
+    assert!(matches!(stalled, Event::Stalled), "{stalled:?}");
     assert!(asked.elapsed() >= Duration::from_millis(100));
     // Once, not again and again.
     assert!(event_within(&mut session, Duration::from_millis(300)).is_none());

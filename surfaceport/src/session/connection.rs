@@ -23,6 +23,9 @@ use crate::wire::{
 
 /// Messages that are handled at one wake-up; then others have their turn.
 const MESSAGE_BUDGET: usize = 64;
+/// Messages of a child that has ended: more than its socket holds, unless a
+/// grandchild goes on.
+const LAST_MESSAGES: usize = 1024;
 /// How long a child that sends more is not listened to.
 const MUTED_FOR: Duration = Duration::from_millis(2);
 /// How long a child that writes a lot is not read.
@@ -31,9 +34,6 @@ const OUTPUT_MUTED_FOR: Duration = Duration::from_millis(10);
 const WELCOME_RETRY: Duration = Duration::from_millis(20);
 /// How long a child with which nothing is in common may take to say so.
 const INCOMPATIBLE_GRACE: Duration = Duration::from_secs(1);
-/// Events that wait for a host that does not fetch them.
-const MAX_EVENTS: usize = 256;
-
 /// What the host wants of the child; a new child is told at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wanted {
@@ -52,13 +52,8 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Queues an event; messages beyond the limit are dropped and counted.
     fn push(&mut self, event: Event) {
-        if self.events.len() >= MAX_EVENTS && matches!(event, Event::Message(_)) {
-            self.stats.messages_dropped += 1;
-        } else {
-            self.events.push_back(event);
-        }
+        event.queue(self.events, self.stats);
     }
 }
 
@@ -179,6 +174,9 @@ impl Connection {
                 Ok(Some(frame))
             }
             Err(violation) => {
+                // Nothing of it is looked at again, or the same would be found
+                // for as long as the child lives. Frames that are held stay valid.
+                self.current = None;
                 self.condemn(ExitReason::Violation(violation), wait);
                 Err(violation)
             }
@@ -233,8 +231,8 @@ impl Connection {
         if fired.has(Token::Channel) && self.muted_until.is_none() {
             result = self.converse(cx);
         }
-        let rang_for_nothing =
-            fired.has(Token::Bell) && !self.current.as_ref().is_some_and(Current::has_frame);
+        let reason = wants_frames && self.current.as_ref().is_some_and(Current::has_frame);
+        let rang_for_nothing = fired.has(Token::Bell) && !reason;
         if rang_for_nothing && self.bell.rang_for_nothing(cx.now) {
             cx.wait.remove(self.bell.source());
             cx.stats.bells_muted += 1;
@@ -242,7 +240,28 @@ impl Connection {
         self.retire_if_over(cx);
         self.check_time(wants_frames, cx);
         let ended = fired.has(Token::Process) || self.verdict.is_some() || !self.child.is_ours();
-        result.map(|()| ended && self.is_over())
+        let over = ended && self.is_over();
+        if over {
+            self.hear_out(cx);
+        }
+        result.map(|()| over)
+    }
+
+    /// Handles what a child said before it ended, while it was not listened to.
+    fn hear_out(&mut self, cx: &mut Context<'_>) {
+        if !self.is_live() {
+            return;
+        }
+        for _ in 0..LAST_MESSAGES {
+            match self.next_message(cx) {
+                Ok(true) => {}
+                Err(Error::Violation(violation)) => {
+                    self.condemn(ExitReason::Violation(violation), cx.wait);
+                    return;
+                }
+                Ok(false) | Err(_) => return,
+            }
+        }
     }
 
     fn is_over(&mut self) -> bool {
@@ -269,7 +288,9 @@ impl Connection {
         if due(self.muted_until) {
             self.muted_until = None;
             // Not in the set while muted; it fires at once if something is there.
-            let _watched = cx.wait.add(self.channel.source(), Token::Channel, Trigger::Level);
+            let waits = self.channel.is_waiting();
+            let when = if waits { Trigger::LevelAndRoom } else { Trigger::Level };
+            let _watched = cx.wait.add(self.channel.source(), Token::Channel, when);
         }
         if due(self.child.output_muted_until()) {
             self.child.mute_output(None);
@@ -320,6 +341,19 @@ impl Connection {
         wait.remove(self.channel.source());
         wait.remove(self.bell.source());
         self.child.kill();
+        if !self.child.is_ours() {
+            // No end of a process will wake the session.
+            wait.wake_by(Some(Timestamp::default()));
+        }
+    }
+
+    /// Ends the child as if it had crashed; one that is not ours is disconnected.
+    pub(super) fn crash(&mut self, wait: &WaitSet) {
+        if self.child.is_ours() {
+            self.child.kill();
+        } else {
+            self.condemn(ExitReason::Disconnected, wait);
+        }
     }
 
     /// The child closed its end, or both have said all there is to say.
@@ -363,8 +397,15 @@ impl Connection {
 
     /// Handles messages, up to the budget.
     fn converse(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        if self.channel.is_waiting() && self.channel.flush()? {
-            cx.wait.change(self.channel.source(), Token::Channel, Trigger::Level);
+        if self.channel.is_waiting() {
+            match self.channel.flush() {
+                Ok(true) => cx.wait.change(self.channel.source(), Token::Channel, Trigger::Level),
+                Ok(false) => {}
+                Err(error) => {
+                    self.condemn(ExitReason::Closed, cx.wait);
+                    return Err(error);
+                }
+            }
         }
         for _ in 0..MESSAGE_BUDGET {
             match self.next_message(cx) {

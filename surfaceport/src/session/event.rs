@@ -1,5 +1,6 @@
 //! What a session tells its host.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::frame::Frame;
@@ -51,6 +52,29 @@ pub enum Event {
     },
 }
 
+/// Messages are kept for a host that does not fetch them while there are fewer
+/// events than this.
+const MAX_MESSAGES: usize = 256;
+/// Events that are kept in any case.
+const MAX_EVENTS: usize = 512;
+
+impl Event {
+    /// Queues it. A child can cause events without end, and a host that only
+    /// asks for frames never fetches them: then new messages are dropped, and of
+    /// the others the oldest.
+    pub(super) fn queue(self, events: &mut VecDeque<Self>, stats: &mut Stats) {
+        if events.len() >= MAX_MESSAGES && matches!(self, Self::Message(_)) {
+            stats.messages_dropped += 1;
+            return;
+        }
+        if events.len() >= MAX_EVENTS {
+            events.pop_front();
+            stats.events_dropped += 1;
+        }
+        events.push_back(self);
+    }
+}
+
 /// Counts over the life of a session, all children together.
 ///
 /// When no frame is held and no child runs, presented = shown + superseded +
@@ -72,6 +96,8 @@ pub struct Stats {
     pub restarts: u64,
     /// Messages that were thrown away because the host did not fetch them.
     pub messages_dropped: u64,
+    /// Old events that were thrown away because the host did not fetch them.
+    pub events_dropped: u64,
     /// Setups that were refused.
     pub setups_refused: u64,
     /// Frames that were found without a bell.

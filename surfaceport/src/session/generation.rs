@@ -199,9 +199,10 @@ impl Current {
         let lessor = Arc::clone(generation);
         let size = record.extent.unwrap_or(whole);
         let now = Timestamp::now();
-        let lease = Lease::new(Arc::clone(surface), lessor, id, taken.slot, size, damage, now);
+        let mut lease = Lease::new(Arc::clone(surface), lessor, id, taken.slot, size, damage, now);
         // The lease is there, so that the slot comes back in any case.
         if !(size.is_valid() && size.fits(whole)) {
+            lease.report(Outcome::Lost);
             return Err(Violation::BadGeometry);
         }
         Ok(Some(Frame::new(lease, record)))

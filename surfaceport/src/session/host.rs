@@ -172,7 +172,7 @@ impl Session {
     /// `None`: the deadline passed.
     ///
     /// While the child is started again it waits on. Other events are kept for
-    /// [`dispatch`](Self::dispatch); messages beyond 256 are dropped.
+    /// [`dispatch`](Self::dispatch): up to 512, of which 256 may be messages.
     ///
     /// # Errors
     ///
@@ -180,30 +180,36 @@ impl Session {
     /// child's last words; [`Error::Os`] if the system fails.
     pub fn next_frame(&mut self, deadline: impl Into<Deadline>) -> Result<Option<Frame>, Error> {
         let deadline = deadline.into();
-        let mut rounds = 0;
         loop {
             if self.poll_due {
                 self.attend_to(Deadline::NOW)?;
             }
-            if let Some(frame) = self.leftover.pop_front().or_else(|| self.take()) {
+            if let Some(frame) = self.ready()? {
                 return Ok(Some(frame));
             }
-            if let State::Over(exit) = &self.state {
-                return Err(Error::ChildGone(exit.clone()));
-            }
-            // A frame that is there for `arm` and not for `take` is a game that
-            // a child plays; it is not played without end.
-            rounds += 1;
             let armed = self.arm();
-            if !armed && rounds % ROUNDS != 0 {
-                continue;
+            if !armed && let Some(frame) = self.ready()? {
+                return Ok(Some(frame));
             }
             self.schedule();
+            // A child that sees to it that something always happens, or seems
+            // to, does not keep its host beyond the deadline.
             let expired = deadline.passed();
-            let fired = self.attend_to(if armed { deadline } else { Deadline::NOW })?;
-            if expired && (!fired.any() || rounds > ROUNDS) {
-                return Ok(None);
+            self.attend_to(if armed { deadline } else { Deadline::NOW })?;
+            if expired {
+                return self.ready();
             }
+        }
+    }
+
+    /// A frame that is there, or the end.
+    fn ready(&mut self) -> Result<Option<Frame>, Error> {
+        if let Some(frame) = self.leftover.pop_front().or_else(|| self.take()) {
+            return Ok(Some(frame));
+        }
+        match &self.state {
+            State::Over(exit) => Err(Error::ChildGone(exit.clone())),
+            State::Running(_) | State::Resting(_) => Ok(None),
         }
     }
 
@@ -229,7 +235,7 @@ impl Session {
             {
                 return Ok(Some(Event::Frame(frame)));
             }
-            if self.attend_to(Deadline::NOW)?.any() {
+            if self.attend_to(Deadline::NOW)?.any() || !self.events.is_empty() {
                 continue;
             }
             if self.wants_frames && !self.arm() {
@@ -321,10 +327,14 @@ impl Session {
 
     /// The child is gone: what is left of it, and whether there is a next one.
     fn end_child(&mut self) {
-        let State::Running(connection) =
-            std::mem::replace(&mut self.state, State::Resting(Timestamp::default()))
-        else {
-            return;
+        let resting = State::Resting(Timestamp::default());
+        let connection = match std::mem::replace(&mut self.state, resting) {
+            State::Running(connection) => connection,
+            // It has ended already, on the way here.
+            other => {
+                self.state = other;
+                return;
+            }
         };
         let (frames, exit) = connection.end(self.wants_frames, &self.wait);
         self.leftover.extend(frames);
@@ -355,7 +365,8 @@ impl Session {
             Some(delay) => State::Resting(now + delay),
             None => State::Over(Box::new(exit.clone())),
         };
-        self.events.push_back(Event::Exited { exit, restart_in: delay });
+        let event = Event::Exited { exit, restart_in: delay };
+        event.queue(&mut self.events, &mut self.stats);
     }
 
     fn restart(&mut self) {
@@ -416,6 +427,10 @@ impl Session {
     /// Whether frames are wanted. While they are not, the session does not
     /// wake for them: in mailbox the newest waits, in fifo the child.
     pub fn set_wants_frames(&mut self, wanted: bool) {
+        if wanted && !self.wants_frames {
+            // One may be there, and no bell rings for it any more.
+            self.wait.wake_by(Some(Timestamp::default()));
+        }
         self.wants_frames = wanted;
     }
 
@@ -459,6 +474,8 @@ impl Session {
             connection.post_begin_frame(self.wanted.begin_frame);
             if expects && connection.surfaces().is_some() {
                 connection.expect_frame(Timestamp::now());
+                // The caller may well go to sleep without a dispatch.
+                self.schedule();
             }
         }
     }
@@ -496,12 +513,14 @@ impl Session {
     /// for hosts that have something to do then.
     pub fn wake_at(&mut self, time: Timestamp) {
         self.wake_at = Some(time);
+        self.wait.wake_by(Some(time));
     }
 
     /// Ends the child at once, as if it had crashed: it may be started again.
+    /// One that connected by name is disconnected.
     pub fn kill_child(&mut self) {
-        if let State::Running(connection) = &self.state {
-            connection.child().kill();
+        if let State::Running(connection) = &mut self.state {
+            connection.crash(&self.wait);
         }
     }
 
@@ -525,7 +544,12 @@ impl Session {
                 State::Over(exit) => return (**exit).clone(),
                 State::Resting(_) => {
                     let reason = ExitReason::Closed;
-                    return Exit { reason, pid: None, connected: false, last_lines: Vec::new() };
+                    self.close(Exit {
+                        reason,
+                        pid: None,
+                        connected: false,
+                        last_lines: Vec::new(),
+                    });
                 }
                 State::Running(connection) if grace.passed() => {
                     connection.condemn(ExitReason::Closed, &self.wait);
