@@ -321,6 +321,9 @@ impl Session {
 
     /// The child is gone: what is left of it, and whether there is a next one.
     fn end_child(&mut self) {
+        if !matches!(self.state, State::Running(_)) {
+            return;
+        }
         let State::Running(connection) =
             std::mem::replace(&mut self.state, State::Resting(Timestamp::default()))
         else {
@@ -525,11 +528,15 @@ impl Session {
                 State::Over(exit) => return (**exit).clone(),
                 State::Resting(_) => {
                     let reason = ExitReason::Closed;
-                    return Exit { reason, pid: None, connected: false, last_lines: Vec::new() };
+                    let exit = Exit { reason, pid: None, connected: false, last_lines: Vec::new() };
+                    self.state = State::Over(Box::new(exit));
                 }
                 State::Running(connection) if grace.passed() => {
                     connection.condemn(ExitReason::Closed, &self.wait);
-                    self.await_end(Deadline::from(Duration::from_secs(2)));
+                    let killed = Deadline::from(Duration::from_secs(2));
+                    while matches!(self.state, State::Running(_)) && !killed.passed() {
+                        self.await_end(killed);
+                    }
                     self.end_child();
                 }
                 State::Running(_) => self.await_end(grace),
