@@ -174,9 +174,6 @@ impl Connection {
                 Ok(Some(frame))
             }
             Err(violation) => {
-                // Nothing of it is looked at again, or the same would be found
-                // for as long as the child lives. Frames that are held stay valid.
-                self.current = None;
                 self.condemn(ExitReason::Violation(violation), wait);
                 Err(violation)
             }
@@ -329,7 +326,8 @@ impl Connection {
     pub(super) fn condemn(&mut self, reason: ExitReason, wait: &WaitSet) {
         let broken = matches!(reason, ExitReason::Violation(_));
         self.verdict.get_or_insert(reason);
-        // Its words are not looked at again.
+        // Its words are not looked at again, or the same would be found for as
+        // long as the child lives. Frames that are held stay valid.
         if let Some(current) = self.current.take()
             && !broken
         {

@@ -553,7 +553,10 @@ impl Session {
                 }
                 State::Running(connection) if grace.passed() => {
                     connection.condemn(ExitReason::Closed, &self.wait);
-                    self.await_end(Deadline::from(Duration::from_secs(2)));
+                    let killed = Deadline::from(Duration::from_secs(2));
+                    while matches!(self.state, State::Running(_)) && !killed.passed() {
+                        self.await_end(killed);
+                    }
                     self.end_child();
                 }
                 State::Running(_) => self.await_end(grace),

@@ -5,6 +5,7 @@
 pub mod counts;
 pub mod raw;
 pub mod roles;
+pub mod trace;
 
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
