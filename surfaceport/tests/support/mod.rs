@@ -28,6 +28,15 @@ pub fn start(role: &str) -> Command {
         .env(ROLE, role)
 }
 
+/// The same, run by another program.
+pub fn start_under(program: &[&str], role: &str) -> Command {
+    Command::new(program[0])
+        .args(&program[1..])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(ROLE, role)
+}
+
 /// The same as a plain process, with no session: for a host in the middle.
 pub fn start_plain(role: &str) -> std::process::Command {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
