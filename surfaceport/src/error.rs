@@ -342,8 +342,19 @@ pub enum ExitReason {
     },
     /// The host ended it because it broke the protocol.
     Violation(Violation),
-    /// The host ended it because the two have no version or feature in common.
-    Incompatible,
+    /// The two have no protocol version in common.
+    VersionMismatch {
+        /// The host's, lowest and highest.
+        ours: (u16, u16),
+        /// The child's, lowest and highest.
+        theirs: (u16, u16),
+    },
+    /// The child can't do without features that the host lacks (bits of
+    /// `PROTOCOL.md`).
+    FeatureMismatch {
+        /// The bits that are missing.
+        missing: u64,
+    },
     /// The host ended it on request.
     Closed,
     /// It could not be started again; its last lines say why.
@@ -364,7 +375,14 @@ impl fmt::Display for ExitReason {
             Self::Violation(violation) => {
                 write!(f, "was ended for breaking the protocol: {violation}")
             }
-            Self::Incompatible => write!(f, "speaks another protocol version"),
+            Self::VersionMismatch { ours, theirs } => write!(
+                f,
+                "speaks protocol versions {} to {}, and this host {} to {}",
+                theirs.0, theirs.1, ours.0, ours.1
+            ),
+            Self::FeatureMismatch { missing } => {
+                write!(f, "can't do without features that this host lacks (bits {missing:#x})")
+            }
             Self::Closed => write!(f, "was closed"),
             Self::NotStarted => write!(f, "could not be started again"),
             Self::Disconnected => write!(f, "disconnected"),

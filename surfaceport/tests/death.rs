@@ -12,13 +12,13 @@ use rustix::process::Signal;
 use support::raw::Raw;
 use support::roles::{ROLES, show_one};
 use support::{
-    Role, await_connected, await_sleep, check, drawn_by, event, event_within, frame, has_ended,
-    has_no_children, is_readable, open_fds, parameter, pidfd, run_child, signal, start,
+    Role, await_connected, await_sleep, await_stop, check, drawn_by, event, event_within, frame,
+    has_ended, has_no_children, is_readable, open_fds, parameter, pidfd, run_child, signal, start,
     start_plain, swapchain, watchdog,
 };
 use surfaceport::{
-    Command, Deadline, Error, Event, Exit, ExitReason, Frame, Limits, Renderer, Restart, Session,
-    Stats,
+    Command, Deadline, Error, Event, Exit, ExitReason, Frame, Limits, Renderer, RendererEvent,
+    Restart, Session, Stats,
 };
 
 /// The tests look at what the process has open: one at a time.
@@ -424,6 +424,8 @@ fn host() -> Result<(), Error> {
             let command = start("survivor").die_with_host(die).env("MODE", &mode);
             let mut session = Session::spawn(command).unwrap();
             let first = frame(&mut session);
+            // Now it may replace the swapchain, which makes unread frames stale.
+            session.send(b"seen").unwrap();
             (session, vec![first])
         }
         _ => panic!("{name}"),
@@ -495,6 +497,8 @@ fn survivor() -> Result<(), Error> {
     let renderer = Renderer::connect()?;
     let chain = swapchain(&renderer)?;
     show_one(&chain, 1)?;
+    let seen = renderer.next_event(Deadline::NEVER)?;
+    assert_eq!(seen, Some(RendererEvent::Message(b"seen".to_vec())));
     let mut sequence = 1;
     let end = loop {
         let step = match mode.as_str() {
@@ -622,6 +626,7 @@ fn a_stopped_child_stalls_and_goes_on() {
     };
     let pid = session.child_pid().unwrap();
     signal(pid, Signal::STOP);
+    await_stop(pid);
     // As a display does it: nothing is dispatched between this and the poll.
     assert!(session.dispatch().unwrap().is_none());
     session.begin_frame(surfaceport::Timestamp::now());

@@ -17,8 +17,8 @@ use crate::swapchain::begin_frame::BeginFrame;
 use crate::time::Timestamp;
 use crate::wait::{Fired, Token, Trigger, WaitSet};
 use crate::wire::{
-    Agreed, Bye, Configure, FromChild, FromHost, MAX_SLOTS, Refusal, Refused, Setup, Welcome,
-    negotiate,
+    Agreed, Bye, Configure, FromChild, FromHost, Hello, MAX_SLOTS, Refusal, Refused, Setup,
+    VERSIONS, Welcome, negotiate,
 };
 
 /// Messages that are handled at one wake-up; then others have their turn.
@@ -444,7 +444,7 @@ impl Connection {
                     Ok(agreed) => self.welcome(agreed, cx),
                     Err(refused) => {
                         self.send(&FromHost::Refused(refused), cx)?;
-                        self.verdict = Some(ExitReason::Incompatible);
+                        self.verdict = Some(mismatch(&hello, refused.why));
                         self.close(INCOMPATIBLE_GRACE, cx);
                     }
                 }
@@ -594,5 +594,16 @@ impl Connection {
         let ended = self.child.ended().cloned();
         let reason = self.verdict.or(ended).unwrap_or(ExitReason::Disconnected);
         (frames, self.child.exit(reason, self.connected))
+    }
+}
+
+/// What the record of a child says that nothing is in common with.
+fn mismatch(hello: &Hello, why: Refusal) -> ExitReason {
+    match why {
+        Refusal::Features { missing } => ExitReason::FeatureMismatch { missing },
+        _ => ExitReason::VersionMismatch {
+            ours: (*VERSIONS.start(), *VERSIONS.end()),
+            theirs: (hello.version_min, hello.version_max),
+        },
     }
 }

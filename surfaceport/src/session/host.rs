@@ -351,7 +351,10 @@ impl Session {
         let again = exit.connected
             && !matches!(
                 exit.reason,
-                ExitReason::Exited(0) | ExitReason::Closed | ExitReason::Incompatible
+                ExitReason::Exited(0)
+                    | ExitReason::Closed
+                    | ExitReason::VersionMismatch { .. }
+                    | ExitReason::FeatureMismatch { .. }
             );
         let now = Timestamp::now();
         let delay = self.command.as_ref().filter(|_| again).and_then(|command| {

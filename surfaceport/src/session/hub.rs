@@ -64,10 +64,11 @@ impl Hub {
                 Incoming::Message(FromHost::Refused(refused), _) => {
                     return Err(refusal(refused.why));
                 }
-                // It changed its mind.
-                Incoming::Message(FromHost::Bye(_), _) => return Err(Error::HostGone),
+                // It changed its mind, or died.
+                Incoming::Message(FromHost::Bye(_), _) | Incoming::Closed => {
+                    return Err(Error::HostGone);
+                }
                 Incoming::Message(_, _) => return Err(Violation::WrongState.into()),
-                Incoming::Closed => return Err(Error::HostGone),
                 Incoming::Empty if deadline.passed() => {
                     return Err(Error::TimedOut { waiting_for: "the host's Welcome" });
                 }

@@ -30,6 +30,15 @@ pub fn start(role: &str) -> Command {
         .env(ROLE, role)
 }
 
+/// The same, run by another program.
+pub fn start_under(program: &[&str], role: &str) -> Command {
+    Command::new(program[0])
+        .args(&program[1..])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(ROLE, role)
+}
+
 /// The same as a plain process, with no session: for a host in the middle.
 pub fn start_plain(role: &str) -> std::process::Command {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
@@ -228,6 +237,18 @@ pub fn await_sleep(pid: u32) {
         if stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')) {
             return;
         }
+    }
+}
+
+/// Waits until every thread of a process has stopped: SIGSTOP takes its time.
+pub fn await_stop(pid: u32) {
+    let stopped = |task: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap();
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+    };
+    while !std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(Result::unwrap).all(stopped)
+    {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -102,8 +102,20 @@ impl Spawn {
         // through rustix, which takes no lock and allocates nothing, and
         // `io::Error::from(Errno)` holds a plain number.
         unsafe { command.pre_exec(in_child) };
-        let process = spawn_on_lasting_thread(command, &self.program)?;
+        let process = spawn_on_lasting_thread(command, &self.program)
+            .map_err(|error| self.name_the_cause(error))?;
         Ok(Spawned { process, endpoint, stderr: StderrPipe(stderr) })
+    }
+
+    /// To the system a missing directory is just as missing as the program.
+    fn name_the_cause(&self, error: Error) -> Error {
+        match (error, &self.current_dir) {
+            (Error::Spawn { program, source }, Some(dir)) if !dir.is_dir() => {
+                let text = format!("its working directory {}: {source}", dir.display());
+                Error::Spawn { program, source: io::Error::new(source.kind(), text) }
+            }
+            (error, _) => error,
+        }
     }
 }
 
@@ -115,7 +127,10 @@ type Job = (Command, mpsc::SyncSender<io::Result<Pid>>);
 fn spawn_on_lasting_thread(command: Command, program: &Path) -> Result<Process, Error> {
     /// The process that the thread is in, and its work.
     static SPAWNER: Mutex<Option<(u32, mpsc::Sender<Job>)>> = Mutex::new(None);
-    let refused = |source| Error::Spawn { program: program.into(), source };
+    let refused = |source: io::Error| match Errno::from_io_error(&source) {
+        Some(errno @ (Errno::MFILE | Errno::NFILE)) => os("starting the child", errno),
+        _ => Error::Spawn { program: program.into(), source },
+    };
     let gone = || io::Error::other("the thread that starts children is gone");
 
     let (reply, answer) = mpsc::sync_channel(1);
