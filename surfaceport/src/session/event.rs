@@ -11,7 +11,6 @@ use crate::mode::PresentMode;
 /// What happened, from [`Session::dispatch`](crate::Session::dispatch).
 #[derive(Debug)]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "frames are the common case; no allocation for them")]
 pub enum Event {
     /// A frame to show.
     Frame(Frame),

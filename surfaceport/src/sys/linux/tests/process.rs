@@ -186,13 +186,18 @@ fn what_can_t_be_started_is_said() {
     let forbidden = Spawn { program: script, ..Spawn::default() };
     let mut nowhere = sh("exit 0");
     nowhere.current_dir = Some("/no/such/directory".into());
-    for (spawn, errno) in
-        [(missing, Errno::NOENT), (forbidden, Errno::ACCESS), (nowhere, Errno::NOENT)]
-    {
+    let (not_found, denied) = (io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied);
+    for (spawn, kind, named) in [
+        (missing, not_found, "no-such-program"),
+        (forbidden, denied, "script"),
+        (nowhere, not_found, "/no/such/directory"),
+    ] {
         match spawn.start() {
             Err(Error::Spawn { program, source }) => {
                 assert_eq!(program, spawn.program);
-                assert_eq!(source.raw_os_error(), Some(errno.raw_os_error()));
+                assert_eq!(source.kind(), kind);
+                let text = Error::Spawn { program, source }.to_string();
+                assert!(text.contains(named), "{text}");
             }
             other => panic!("{other:?}"),
         }
