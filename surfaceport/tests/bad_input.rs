@@ -125,7 +125,7 @@ const GARBAGE: &[(&str, Violation)] = &[
     ("setup first", Violation::WrongState),
     ("hello with a handle", Violation::UnexpectedHandles),
     ("two hellos", Violation::WrongState),
-    ("17 handles", Violation::UnexpectedHandles),
+    ("17 handles", Violation::TooManyHandles),
     ("40 handles", Violation::TooManyHandles),
     ("welcome", Violation::UnknownMessage),
 ];
