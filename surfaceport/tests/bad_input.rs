@@ -52,7 +52,7 @@ fn end_of(command: Command) -> Exit {
     }
 }
 
-fn says(text: impl ToString, parts: &[&str]) {
+fn says(text: &impl ToString, parts: &[&str]) {
     let text = text.to_string();
     for part in parts {
         assert!(text.contains(part), "{part:?} is not in {text:?}");
@@ -65,7 +65,7 @@ fn a_program_that_is_no_child() {
     for program in ["/bin/true", "/bin/cat"] {
         let exit = end_of(Command::new(program));
         assert_eq!((exit.reason.clone(), exit.connected), (ExitReason::Exited(0), false));
-        says(exit, &["exited with code 0", "is it a surfaceport child?"]);
+        says(&exit, &["exited with code 0", "is it a surfaceport child?"]);
     }
     let script = "i=0; while [ $i -lt 30 ]; do i=$((i+1)); echo line $i >&2; done; exit 7";
     let exit = end_of(Command::new("sh").args(["-c", script]));
@@ -406,10 +406,10 @@ fn directories_that_others_can_reach() {
     assert_eq!(result(), "fine");
     assert_eq!(std::fs::metadata(&names).unwrap().permissions().mode() & 0o777, 0o700);
     std::fs::set_permissions(&names, std::fs::Permissions::from_mode(0o755)).unwrap();
-    says(result(), &["UnsafeDirectory", names.to_str().unwrap(), "0700"]);
+    says(&result(), &["UnsafeDirectory", names.to_str().unwrap(), "0700"]);
     std::fs::remove_dir_all(&names).unwrap();
     std::os::unix::fs::symlink("/tmp", &names).unwrap();
-    says(result(), &["UnsafeDirectory", "not a directory"]);
+    says(&result(), &["UnsafeDirectory", "not a directory"]);
     std::fs::remove_dir_all(&base).unwrap();
 }
 
@@ -473,9 +473,9 @@ fn nothing_in_common_as_the_child_says_it() {
         body.extend([a.to_le_bytes(), b.to_le_bytes()].concat());
         packet(8, &body)
     };
-    says(refused_by_a_host(&refused(1, 7, 9)), &["speaks 1 to 1", "other 7 to 9"]);
-    says(refused_by_a_host(&refused(2, 0x30, 0)), &["0x30"]);
-    says(refused_by_a_host(b"nonsense"), &["broke the protocol"]);
+    says(&refused_by_a_host(&refused(1, 7, 9)), &["speaks 1 to 1", "other 7 to 9"]);
+    says(&refused_by_a_host(&refused(2, 0x30, 0)), &["0x30"]);
+    says(&refused_by_a_host(b"nonsense"), &["broke the protocol"]);
 }
 
 /// Starts a child and shows a frame; says what came of it.
@@ -541,7 +541,7 @@ fn a_system_that_lacks_something() {
         let (_, result) = result.unwrap_or_else(|| {
             panic!("{inject}: {text} {output:?}", output = String::from_utf8_lossy(&output.stderr))
         });
-        says(result, parts);
+        says(&result, parts);
         says(&text, &["CLEAN"]);
     }
 }
@@ -563,7 +563,7 @@ fn a_child_without_space() {
         let exit = end_of(start_under(&under, "free"));
         assert_eq!(exit.reason, ExitReason::Exited(1));
         assert!(exit.connected);
-        says(exit, &["exited with code 1", part]);
+        says(&exit, &["exited with code 1", part]);
     }
 }
 
@@ -603,7 +603,7 @@ fn too_many_open_files() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{text}\n{errors}");
-    says(text, &["RESULT"]);
+    says(&text, &["RESULT"]);
 }
 
 /// The events of a child that connects are in order even if it is refused.
