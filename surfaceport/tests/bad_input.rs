@@ -52,7 +52,7 @@ fn end_of(command: Command) -> Exit {
     }
 }
 
-fn says(text: &dyn std::fmt::Display, parts: &[&str]) {
+fn says(text: &impl ToString, parts: &[&str]) {
     let text = text.to_string();
     for part in parts {
         assert!(text.contains(part), "{part:?} is not in {text:?}");
