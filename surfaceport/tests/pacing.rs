@@ -287,8 +287,16 @@ fn hidden() -> Result<(), Error> {
         };
         renderer.send(said)?;
         while let Some(event) = renderer.dispatch()? {
-            if event == RendererEvent::Bye {
-                return Ok(());
+            match event {
+                RendererEvent::Bye => return Ok(()),
+                // It came just now, and so woke no wait.
+                RendererEvent::Configure { .. } => {
+                    sequence += 1;
+                    let mut canvas = swapchain.acquire(Deadline::NEVER)?;
+                    draw(&mut canvas, sequence);
+                    canvas.present(Damage::FULL)?;
+                }
+                _ => {}
             }
         }
     }
