@@ -1,0 +1,354 @@
+//! Sessions and renderers in foreign event loops: poll(2), a level-triggered
+//! and an edge-triggered epoll. No wake-up is lost, and nothing spins.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
+use support::counts::{Counts, Observer, Random, WATCHDOG, accountant, scaled, settle};
+use support::{Fault, check, draw, parameter, run_child, start, swapchain};
+use surfaceport::{
+    Damage, Deadline, Error, Event, Frame, Limits, Renderer, RendererEvent, Scale, Session, Size,
+    Timestamp,
+};
+
+/// Not a test of its own: what the others start.
+#[test]
+fn child() {
+    run_child(&[
+        ("account", accountant),
+        ("restless", restless),
+        ("resting", resting),
+        ("polled and paced", polled_and_paced),
+    ]);
+}
+
+/// An outer event loop that knows nothing of what it waits for but the fd.
+enum Outer {
+    Poll,
+    Epoll(OwnedFd, bool),
+}
+
+impl Outer {
+    fn level() -> Self {
+        Self::Epoll(epoll::create(epoll::CreateFlags::CLOEXEC).unwrap(), false)
+    }
+
+    fn edge() -> Self {
+        Self::Epoll(epoll::create(epoll::CreateFlags::CLOEXEC).unwrap(), true)
+    }
+
+    fn all() -> [(&'static str, Self); 3] {
+        [("poll", Self::Poll), ("level", Self::level()), ("edge", Self::edge())]
+    }
+
+    fn add(&self, fd: impl AsFd, number: u64) {
+        if let Self::Epoll(epoll, edge) = self {
+            let edge = if *edge { epoll::EventFlags::ET } else { epoll::EventFlags::empty() };
+            let data = epoll::EventData::new_u64(number);
+            epoll::add(epoll, fd, data, epoll::EventFlags::IN | edge).unwrap();
+        }
+    }
+
+    /// Sleeps until some of the fds are readable; `false`: they stayed silent.
+    fn sleep(&self, fds: &[BorrowedFd<'_>], patience: Duration) -> bool {
+        let patience = Timespec {
+            tv_sec: patience.as_secs().cast_signed(),
+            tv_nsec: i64::from(patience.subsec_nanos()),
+        };
+        match self {
+            Self::Poll => {
+                let mut fds: Vec<_> = fds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+                poll(&mut fds, Some(&patience)).unwrap() > 0
+            }
+            Self::Epoll(epoll, _) => {
+                let mut events = Vec::with_capacity(8);
+                let events = rustix::buffer::spare_capacity(&mut events);
+                epoll::wait(epoll, events, Some(&patience)).unwrap() > 0
+            }
+        }
+    }
+
+    fn sleep_for(&self, session: &Session) {
+        let woke = self.sleep(&[session.as_fd()], WATCHDOG);
+        assert!(woke, "a wake-up was lost: {:?}", session.stats());
+    }
+}
+
+/// A child that draws `FRAMES`, each after a random pause or none, and says
+/// something now and then.
+fn restless() -> Result<(), Error> {
+    let renderer = Renderer::connect()?;
+    let swapchain = swapchain(&renderer)?;
+    let mut random = Random::new(parameter("SEED", 1));
+    let mut counts = Counts::default();
+    let mut said = 0_u64;
+    for sequence in 1..=parameter("FRAMES", 0) {
+        let mut canvas = swapchain.acquire(Deadline::NEVER)?;
+        draw(&mut canvas, sequence);
+        canvas.present(Damage::FULL)?;
+        counts.presented += 1;
+        counts.collect(&swapchain);
+        if random.one_in(16) {
+            said += 1;
+            renderer.send(format!("said {said} before {sequence}").as_bytes())?;
+        }
+        pause(&mut random);
+    }
+    counts.settle(&renderer, &swapchain)
+}
+
+/// None at all, a few microseconds awake, or asleep: every crossing of one
+/// side's going to sleep with what the other does has its chance.
+fn pause(random: &mut Random) {
+    match random.below(16) {
+        0 => std::thread::sleep(Duration::from_micros(random.below(100))),
+        1..8 => {
+            let end = Instant::now() + Duration::from_micros(random.below(20));
+            while Instant::now() < end {
+                std::hint::spin_loop();
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_frame_arrives_in_every_loop() {
+    let frames = 20_000;
+    for (name, outer) in Outer::all() {
+        for (slots, fifo) in [(4, true), (3, false)] {
+            let command = start("restless")
+                .env("FRAMES", frames.to_string())
+                .env("SIZE", "8x8")
+                .env("SLOTS", slots.to_string())
+                .env("FIFO", u8::from(fifo).to_string());
+            let mut session = Session::spawn(command).unwrap();
+            outer.add(&session, 0);
+            let mut seen = Observer { pid: session.child_pid(), ..Observer::default() };
+            let mut random = Random::new(slots as u64);
+            let (mut said, mut wakes, mut theirs) = (0_u64, 0_u64, None);
+            let started = Instant::now();
+            while session.exit().is_none() {
+                match session.dispatch().unwrap() {
+                    Some(Event::Frame(frame)) => {
+                        assert!(!fifo || frame.id().sequence == seen.last + 1);
+                        seen.took(&frame);
+                        pause(&mut random);
+                    }
+                    Some(Event::Message(message)) => match Counts::from_message(&message) {
+                        Some(counts) => theirs = Some(counts),
+                        None => {
+                            said += 1;
+                            let text = String::from_utf8(message).unwrap();
+                            assert!(text.starts_with(&format!("said {said} ")), "{text}");
+                        }
+                    },
+                    Some(_) => {}
+                    None => {
+                        outer.sleep_for(&session);
+                        wakes += 1;
+                        pause(&mut random);
+                    }
+                }
+            }
+            let ours = Counts::from(session.stats());
+            println!(
+                "{name}, {slots} slots: {} of {} frames, {said} messages, {wakes} wake-ups in {:?}",
+                seen.taken,
+                ours.presented,
+                started.elapsed()
+            );
+            seen.assert_clean();
+            assert_eq!((theirs, ours.presented, ours.shown), (Some(ours), frames, seen.taken));
+            assert!(!fifo || seen.taken == frames);
+            assert_eq!(session.stats().bells_lost, 0);
+        }
+    }
+}
+
+/// A child that presents one frame, and then does nothing.
+fn resting() -> Result<(), Error> {
+    let renderer = Renderer::connect()?;
+    let swapchain = swapchain(&renderer)?;
+    for sequence in 1..=2 {
+        let mut canvas = swapchain.acquire(Deadline::NEVER)?;
+        draw(&mut canvas, sequence);
+        canvas.present(Damage::FULL)?;
+    }
+    while renderer.next_event(Deadline::NEVER)? != Some(RendererEvent::Bye) {}
+    Ok(())
+}
+
+/// Dispatches all there is; gives the frames.
+fn drain(session: &mut Session, mut event: impl FnMut(&Event)) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    while let Some(next) = session.dispatch().unwrap() {
+        event(&next);
+        if let Event::Frame(frame) = next {
+            frames.push(frame);
+        }
+    }
+    frames
+}
+
+#[test]
+fn nothing_spins_while_the_child_rests() {
+    for (name, outer) in Outer::all() {
+        for wants_frames in [true, false] {
+            let mut session = Session::spawn(start("resting").env("FIFO", "1")).unwrap();
+            outer.add(&session, 0);
+            let mut frames = Vec::new();
+            while frames.len() < 2 {
+                frames.extend(drain(&mut session, |_| {}));
+                if frames.len() < 2 {
+                    outer.sleep_for(&session);
+                }
+            }
+            session.set_wants_frames(wants_frames);
+            let (mut wakes, end) = (0, Instant::now() + Duration::from_secs(1));
+            loop {
+                assert!(drain(&mut session, |_| {}).is_empty());
+                let left = end.saturating_duration_since(Instant::now());
+                if left.is_zero() || !outer.sleep(&[session.as_fd()], left) {
+                    break;
+                }
+                wakes += 1;
+            }
+            println!("{name}: {wakes} wake-ups in a second of rest");
+            assert!(wakes < 20, "{name}: {wakes}");
+        }
+    }
+}
+
+fn outer_of_child() -> Outer {
+    match parameter("OUTER", String::new()).as_str() {
+        "level" => Outer::level(),
+        "edge" => Outer::edge(),
+        _ => Outer::Poll,
+    }
+}
+
+/// The same, and it draws only when the display wants a frame.
+fn polled_and_paced() -> Result<(), Error> {
+    let renderer = Renderer::connect()?;
+    let outer = outer_of_child();
+    outer.add(&renderer, 0);
+    let swapchain = swapchain(&renderer)?;
+    let mut sequence = 0;
+    loop {
+        while renderer.dispatch()?.is_some() {}
+        match swapchain.wait_begin_frame(Deadline::NOW) {
+            Ok(_) => {
+                sequence += 1;
+                let mut canvas = swapchain.acquire(Deadline::NEVER)?;
+                draw(&mut canvas, sequence);
+                canvas.present(Damage::FULL)?;
+            }
+            Err(Error::TimedOut { .. } | Error::Hidden) => {
+                assert!(outer.sleep(&[renderer.as_fd()], WATCHDOG), "a begin-frame, no wake-up");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[test]
+fn a_polled_child_misses_no_begin_frame() {
+    for (name, outer) in Outer::all() {
+        let mut session = Session::spawn(start("polled and paced").env("OUTER", name)).unwrap();
+        outer.add(&session, 0);
+        let mut random = Random::new(7);
+        let mut last = 0;
+        while last < scaled(20_000) {
+            match session.dispatch().unwrap() {
+                Some(Event::Frame(frame)) => {
+                    assert_eq!(check(&frame, session.child_pid()), Ok(()));
+                    assert_eq!(frame.id().sequence, last + 1);
+                    last += 1;
+                    pause(&mut random);
+                    session.begin_frame(Timestamp::now());
+                }
+                Some(Event::Exited { exit, .. }) => panic!("{exit}"),
+                Some(_) => {}
+                None => outer.sleep_for(&session),
+            }
+        }
+    }
+}
+
+#[test]
+fn four_children_in_one_loop() {
+    let frames = scaled(20_000);
+    for (name, outer) in Outer::all() {
+        let mut sessions: Vec<_> = (0..4_u64)
+            .map(|number| {
+                let command = start("restless")
+                    .env("FRAMES", frames.to_string())
+                    .env("SEED", number.to_string())
+                    .env("SIZE", "8x8")
+                    .env("FIFO", (number % 2).to_string());
+                let session = Session::spawn(command).unwrap();
+                outer.add(&session, number);
+                let seen = Observer { pid: session.child_pid(), ..Observer::default() };
+                (session, seen)
+            })
+            .collect();
+        while sessions.iter().any(|(session, _)| session.exit().is_none()) {
+            for (session, seen) in &mut sessions {
+                for frame in drain(session, |_| {}) {
+                    seen.took(&frame);
+                }
+            }
+            let live: Vec<_> = sessions
+                .iter()
+                .filter(|(session, _)| session.exit().is_none())
+                .map(|(session, _)| session.as_fd())
+                .collect();
+            assert!(live.is_empty() || outer.sleep(&live, WATCHDOG), "a wake-up was lost");
+        }
+        for (session, seen) in &sessions {
+            let counts = Counts::from(session.stats());
+            seen.assert_clean();
+            assert!(counts.is_settled(), "{name}: {counts:?}");
+            assert_eq!((counts.presented, counts.shown), (frames, seen.taken), "{name}");
+        }
+    }
+}
+
+/// All slots are held, the child sleeps, the session's thread sleeps in its
+/// loop: a frame that is dropped elsewhere starts it all again.
+#[test]
+fn a_frame_dropped_on_another_thread_wakes_the_child() {
+    for (name, outer) in Outer::all() {
+        for fifo in ["0", "1"] {
+            let command = start("account").env("SLOTS", "2").env("FIFO", fifo);
+            let mut session = Session::spawn(command).unwrap();
+            let pid = session.child_pid();
+            outer.add(&session, 0);
+            let mut held: Vec<Frame> = Vec::new();
+            let mut threads = Vec::new();
+            for round in 0..50 {
+                while held.len() < 2 {
+                    outer.sleep_for(&session);
+                    held.extend(drain(&mut session, |_| {}));
+                }
+                // Now and then the child has time to fall asleep.
+                let nap = Duration::from_micros(if round % 10 == 0 { 10_000 } else { round * 4 });
+                let frame = held.remove(0);
+                threads.push(std::thread::spawn(move || {
+                    std::thread::sleep(nap);
+                    let checked = check(&frame, pid);
+                    drop(frame);
+                    checked
+                }));
+            }
+            let checked: Vec<Result<(), Fault>> =
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+            assert!(checked.iter().all(Result::is_ok), "{name}: {checked:?}");
+        }
+    }
+}
