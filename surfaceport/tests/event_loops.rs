@@ -22,6 +22,7 @@ fn child() {
         ("account", accountant),
         ("restless", restless),
         ("resting", resting),
+        ("polled", polled),
         ("polled and paced", polled_and_paced),
     ]);
 }
@@ -224,11 +225,68 @@ fn nothing_spins_while_the_child_rests() {
     }
 }
 
+/// A child that never blocks in the library: it polls, with work of its own.
+fn polled() -> Result<(), Error> {
+    let renderer = Renderer::connect()?;
+    let outer = outer_of_child();
+    outer.add(&renderer, 0);
+    let swapchain = swapchain(&renderer)?;
+    let mut random = Random::new(parameter("SEED", 1));
+    let mut counts = Counts::default();
+    let frames = parameter("FRAMES", 0);
+    while counts.presented < frames {
+        while renderer.dispatch()?.is_some() {}
+        match swapchain.acquire(Deadline::NOW) {
+            Ok(mut canvas) => {
+                draw(&mut canvas, counts.presented + 1);
+                canvas.present(Damage::FULL)?;
+                counts.presented += 1;
+                counts.collect(&swapchain);
+                pause(&mut random);
+            }
+            Err(Error::NoFreeSlot) => {
+                assert!(outer.sleep(&[renderer.as_fd()], WATCHDOG), "a free slot, and no wake-up");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    counts.settle(&renderer, &swapchain)
+}
+
 fn outer_of_child() -> Outer {
     match parameter("OUTER", String::new()).as_str() {
         "level" => Outer::level(),
         "edge" => Outer::edge(),
         _ => Outer::Poll,
+    }
+}
+
+#[test]
+fn a_polled_child_misses_no_free_slot() {
+    let frames = scaled(50_000);
+    for (name, _) in Outer::all() {
+        for (slots, fifo) in [(2, true), (2, false), (5, true)] {
+            let command = start("polled")
+                .env("OUTER", name)
+                .env("FRAMES", frames.to_string())
+                .env("SIZE", "8x8")
+                .env("SLOTS", slots.to_string())
+                .env("FIFO", u8::from(fifo).to_string());
+            let mut session = Session::spawn(command).unwrap();
+            let mut seen = Observer { pid: session.child_pid(), ..Observer::default() };
+            let mut random = Random::new(slots as u64);
+            let mut held = None;
+            support::counts::each_frame(&mut session, |_, frame| {
+                seen.took(&frame);
+                // Held for a while, so that the child runs out of slots.
+                drop(held.take());
+                pause(&mut random);
+                held = (seen.last < frames).then_some(frame);
+            });
+            let counts = settle(&mut session);
+            seen.assert_clean();
+            assert_eq!((counts.presented, counts.shown), (frames, seen.taken));
+        }
     }
 }
 
