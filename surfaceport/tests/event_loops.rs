@@ -24,6 +24,7 @@ fn child() {
         ("resting", resting),
         ("polled", polled),
         ("polled and paced", polled_and_paced),
+        ("told while polled", told_while_polled),
     ]);
 }
 
@@ -335,6 +336,60 @@ fn a_polled_child_misses_no_begin_frame() {
                 None => outer.sleep_for(&session),
             }
         }
+    }
+}
+
+/// What the host says while the child looks for a slot is heard of all the same.
+fn told_while_polled() -> Result<(), Error> {
+    let renderer = Renderer::connect()?;
+    let outer = outer_of_child();
+    outer.add(&renderer, 0);
+    let swapchain = swapchain(&renderer)?;
+    for sequence in 1..=2 {
+        let mut canvas = swapchain.acquire(Deadline::NOW)?;
+        draw(&mut canvas, sequence);
+        canvas.present(Damage::FULL)?;
+    }
+    let mut heard = 0;
+    while heard < 3 {
+        renderer.send(b"ready")?;
+        // The message comes in here.
+        let refused = swapchain.acquire(Duration::from_millis(50)).map(|_| ());
+        assert!(matches!(refused, Err(Error::NoFreeSlot)), "{refused:?}");
+        assert!(outer.sleep(&[renderer.as_fd()], WATCHDOG), "a message, and no wake-up");
+        while let Some(event) = renderer.dispatch()? {
+            assert!(matches!(event, RendererEvent::Message(_)), "{event:?}");
+            heard += 1;
+        }
+    }
+    // Now it is silent: the loop sleeps.
+    assert!(!outer.sleep(&[renderer.as_fd()], Duration::from_millis(20)));
+    renderer.send(b"heard all")
+}
+
+#[test]
+fn a_polled_child_misses_no_message() {
+    for (name, outer) in Outer::all() {
+        let command = start("told while polled").env("OUTER", name).env("FIFO", "1");
+        let mut session = Session::spawn(command.env("SLOTS", "2")).unwrap();
+        outer.add(&session, 0);
+        let (mut frames, mut done) = (Vec::new(), false);
+        while !done {
+            let mut ready = 0;
+            frames.extend(drain(&mut session, |event| match event {
+                Event::Message(message) if message == b"ready" => ready += 1,
+                Event::Message(message) => done = message == b"heard all",
+                Event::Exited { exit, .. } => panic!("{exit}"),
+                _ => {}
+            }));
+            for _ in 0..ready {
+                session.send(b"hear this").unwrap();
+            }
+            if !done {
+                outer.sleep_for(&session);
+            }
+        }
+        assert_eq!(frames.len(), 2);
     }
 }
 

@@ -236,6 +236,7 @@ impl Swapchain {
                 continue;
             }
             if last_look {
+                self.hub.remind();
                 let hidden = self.hub.page.control().begin_frame.read().hidden;
                 return Err(if hidden { Error::Hidden } else { Error::NoFreeSlot });
             }
@@ -327,6 +328,7 @@ impl Swapchain {
                 continue;
             }
             if expired {
+                self.hub.remind();
                 let waiting_for = "a begin-frame";
                 let error = Error::TimedOut { waiting_for };
                 return Err(if posted.hidden { Error::Hidden } else { error });
