@@ -226,6 +226,66 @@ fn nothing_spins_while_the_child_rests() {
     }
 }
 
+/// An unread frame that is not wanted wakes nobody; wanted again, it comes.
+#[test]
+fn frames_that_are_wanted_again_come() {
+    for (name, outer) in Outer::all() {
+        let mut session = Session::spawn(start("resting")).unwrap();
+        session.set_wants_frames(false);
+        outer.add(&session, 0);
+        let mut is_set_up = false;
+        while !is_set_up {
+            drain(&mut session, |event| is_set_up |= matches!(event, Event::Setup { .. }));
+            if !is_set_up {
+                outer.sleep_for(&session);
+            }
+        }
+        // Both frames are there, and nobody looks.
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(drain(&mut session, |_| {}).is_empty());
+        session.set_wants_frames(true);
+        // From a display's callback, say: the loop sleeps on without a dispatch.
+        outer.sleep_for(&session);
+        let frames = drain(&mut session, |_| {});
+        assert_eq!(frames.last().map(|frame| frame.id().sequence), Some(2), "{name}");
+    }
+}
+
+#[test]
+fn the_timer_wakes_the_loop() {
+    for (name, outer) in Outer::all() {
+        let limits = Limits::default().stall(Duration::from_millis(80));
+        let mut session = Session::spawn(start("resting").limits(limits)).unwrap();
+        outer.add(&session, 0);
+        let mut last = 0;
+        while last < 2 {
+            last = drain(&mut session, |_| {}).last().map_or(last, |frame| frame.id().sequence);
+            if last < 2 {
+                outer.sleep_for(&session);
+            }
+        }
+        // A frame is asked for and does not come. The loop sleeps on at once:
+        // a display's tick need not dispatch.
+        let asked = Instant::now();
+        session.begin_frame(Timestamp::now());
+        let mut stalled = false;
+        while !stalled {
+            outer.sleep_for(&session);
+            drain(&mut session, |event| stalled |= matches!(event, Event::Stalled));
+        }
+        assert!(asked.elapsed() >= Duration::from_millis(80), "{name}: too early");
+
+        let due = Timestamp::now() + Duration::from_millis(60);
+        session.wake_at(due);
+        while Timestamp::now() < due {
+            outer.sleep_for(&session);
+            assert!(drain(&mut session, |_| {}).is_empty());
+        }
+        // Set by itself, it is over: nothing wakes the loop any more.
+        assert!(!outer.sleep(&[session.as_fd()], Duration::from_millis(100)), "{name}");
+    }
+}
+
 /// A child that never blocks in the library: it polls, with work of its own.
 fn polled() -> Result<(), Error> {
     let renderer = Renderer::connect()?;
