@@ -25,6 +25,7 @@ fn child() {
         ("polled", polled),
         ("polled and paced", polled_and_paced),
         ("told while polled", told_while_polled),
+        ("deaf", deaf),
     ]);
 }
 
@@ -522,6 +523,52 @@ fn a_frame_dropped_on_another_thread_wakes_the_child() {
             let checked: Vec<Result<(), Fault>> =
                 threads.into_iter().map(|thread| thread.join().unwrap()).collect();
             assert!(checked.iter().all(Result::is_ok), "{name}: {checked:?}");
+        }
+    }
+}
+
+/// A child that talks a lot at once, and does not listen meanwhile.
+fn deaf() -> Result<(), Error> {
+    let renderer = Renderer::connect()?;
+    for _ in 0..65 {
+        renderer.send(b"chatter")?;
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    for _ in 0..parameter("MESSAGES", 0) {
+        match renderer.next_event(WATCHDOG)? {
+            Some(RendererEvent::Message(_)) => {}
+            other => panic!("{other:?} instead of a message"),
+        }
+    }
+    renderer.send(b"heard all")
+}
+
+/// Messages that found no room while the child was not listened to, because it
+/// had talked too much, are sent once there is room.
+#[test]
+fn messages_that_wait_for_room_are_sent() {
+    // More than the socket holds, no more than may wait.
+    const MESSAGES: u32 = 64;
+    for (_, outer) in Outer::all() {
+        let mut session =
+            Session::spawn(start("deaf").env("MESSAGES", MESSAGES.to_string())).unwrap();
+        outer.add(&session, 0);
+        let long = [7; surfaceport::MAX_USER_BYTES];
+        let (mut heard, mut done) = (0, false);
+        while !done {
+            // At its 65th message the child is not listened to for a while.
+            match session.dispatch().unwrap() {
+                Some(Event::Message(message)) if message == b"heard all" => done = true,
+                Some(Event::Message(_)) => {
+                    heard += 1;
+                    if heard == 1 {
+                        (0..MESSAGES).for_each(|_| session.send(&long).unwrap());
+                    }
+                }
+                Some(Event::Exited { exit, .. }) => panic!("{exit}"),
+                Some(_) => {}
+                None => outer.sleep_for(&session),
+            }
         }
     }
 }
