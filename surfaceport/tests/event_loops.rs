@@ -11,8 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use support::counts::{Counts, Observer, Random, WATCHDOG, accountant, scaled, settle};
 use support::{Fault, check, draw, parameter, run_child, start, swapchain};
 use surfaceport::{
-    Damage, Deadline, Error, Event, Frame, Limits, Renderer, RendererEvent, Scale, Session, Size,
-    Timestamp,
+    Damage, Deadline, Error, Event, Frame, Limits, Renderer, RendererEvent, Session, Timestamp,
 };
 
 /// Not a test of its own: what the others start.
