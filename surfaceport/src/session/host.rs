@@ -430,11 +430,15 @@ impl Session {
     /// Whether frames are wanted. While they are not, the session does not
     /// wake for them: in mailbox the newest waits, in fifo the child.
     pub fn set_wants_frames(&mut self, wanted: bool) {
-        if wanted && !self.wants_frames {
-            // One may be there, and no bell rings for it any more.
-            self.wait.wake_by(Some(Timestamp::default()));
-        }
+        let again = wanted && !self.wants_frames;
         self.wants_frames = wanted;
+        // The fd may be polled next, without another dispatch.
+        if again {
+            if !self.arm() {
+                self.wait.wake_by(Some(Timestamp::now()));
+            }
+            self.schedule();
+        }
     }
 
     /// Asks the child for surfaces of another size or scale; the number comes

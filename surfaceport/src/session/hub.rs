@@ -180,6 +180,14 @@ impl Hub {
         self.events.borrow_mut().pop_front()
     }
 
+    /// Makes the fd readable if there is an event: it was heard of by a call
+    /// that waited for something else, and its caller may poll the fd next.
+    pub(super) fn remind(&self) {
+        if self.has_configure() || !self.events.borrow().is_empty() {
+            self.wait.wake_by(Some(Timestamp::default()));
+        }
+    }
+
     /// The last Configure.
     pub(super) fn configure(&self) -> Configure {
         self.configure.get()
@@ -205,6 +213,7 @@ impl Hub {
                     self.watch_channel(Trigger::LevelAndRoom);
                     let attended = self.attend(deadline);
                     self.watch_channel(Trigger::Level);
+                    self.remind();
                     attended?;
                 }
             }

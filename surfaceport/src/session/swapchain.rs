@@ -223,25 +223,25 @@ impl Swapchain {
     pub fn acquire(&self, deadline: impl Into<Deadline>) -> Result<Canvas<'_>, Error> {
         let deadline = deadline.into();
         self.hub.attend_if_due(self.now.get())?;
+        let mut last_look = false;
         loop {
             self.check()?;
             if let Some(canvas) = self.try_acquire() {
                 return Ok(canvas);
             }
             // Said even if the deadline has passed: then the caller may go and
-            // poll the renderer's fd, and the host must ring.
-            let expired = deadline.passed();
+            // poll the renderer's fd, and the host must ring. Each look for a
+            // slot takes it back.
             if !Child::sleep(&self.block().word.0) {
                 continue;
             }
-            self.hub.attend(deadline)?;
-            if expired {
-                if let Some(canvas) = self.try_acquire() {
-                    return Ok(canvas);
-                }
+            if last_look {
+                self.hub.remind();
                 let hidden = self.hub.page.control().begin_frame.read().hidden;
                 return Err(if hidden { Error::Hidden } else { Error::NoFreeSlot });
             }
+            self.hub.attend(deadline)?;
+            last_look = deadline.passed();
         }
     }
 
@@ -328,6 +328,7 @@ impl Swapchain {
                 continue;
             }
             if expired {
+                self.hub.remind();
                 let waiting_for = "a begin-frame";
                 let error = Error::TimedOut { waiting_for };
                 return Err(if posted.hidden { Error::Hidden } else { error });
