@@ -579,7 +579,6 @@ fn a_child_that_closes_and_stays_is_ended() {
 /// Starts a process that inherits the socket, and lives longer than this one.
 #[expect(clippy::zombie_processes, reason = "it is to be left behind")]
 fn has_grandchild() -> Result<(), Error> {
-    #[expect(clippy::zombie_processes, reason = "it outlives this process on purpose")]
     let grandchild = std::process::Command::new("sleep").arg("60").spawn().unwrap();
     let renderer = Renderer::connect()?;
     let chain = swapchain(&renderer)?;
