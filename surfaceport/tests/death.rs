@@ -594,12 +594,18 @@ fn a_grandchild_with_the_socket_delays_nothing() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let _watchdog = watchdog("grandchild");
     let mut session = Session::spawn(start("has_grandchild").restart(Restart::never())).unwrap();
-    let grandchild = loop {
-        if let Event::Message(bytes) = event(&mut session) {
-            break u32::from_le_bytes(bytes.try_into().unwrap());
+    // In either order: frames and messages travel by different ways.
+    let (mut grandchild, mut held) = (None, None);
+    while grandchild.is_none() || held.is_none() {
+        match event(&mut session) {
+            Event::Message(bytes) => {
+                grandchild = Some(u32::from_le_bytes(bytes.try_into().unwrap()));
+            }
+            Event::Frame(frame) => held = Some(frame),
+            _ => {}
         }
-    };
-    let held = frame(&mut session);
+    }
+    let (grandchild, held) = (grandchild.unwrap(), held.unwrap());
     let pid = session.child_pid().unwrap();
     let watched = pidfd(grandchild);
     signal(pid, Signal::KILL);
