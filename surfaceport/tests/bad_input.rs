@@ -16,8 +16,8 @@ use rustix::process::{Resource, Rlimit};
 use support::raw::{Raw, Setup, hello, packet, packet_of, surface};
 use support::roles::ROLES;
 use support::{
-    Role, event, frame, has_no_children, name_directory, open_fds, parameter, run_child, start,
-    start_plain, start_under, watchdog,
+    Role, event, frame, has_ended, has_no_children, name_directory, open_fds, parameter, pidfd,
+    run_child, start, start_plain, start_under, watchdog,
 };
 use surfaceport::{
     Command, Deadline, Error, Event, Exit, ExitReason, Limits, Listener, Renderer, Restart,
@@ -87,6 +87,20 @@ fn a_program_that_never_says_hello() {
     assert!(started.elapsed() >= Duration::from_millis(100));
     assert_eq!(exit.reason, ExitReason::Violation(Violation::HandshakeTimeout));
     says(&exit, &["no Hello", "is it a surfaceport child?"]);
+}
+
+/// A host that was busy meanwhile still says what happened.
+#[test]
+fn an_end_before_the_deadline_that_is_seen_after_it() {
+    let _watchdog = watchdog("busy host");
+    let limits = Limits::default().handshake(Duration::from_millis(50));
+    let command = Command::new("sh").args(["-c", "exit 5"]).limits(limits);
+    let mut session = Session::spawn(command).unwrap();
+    let process = pidfd(session.child_pid().unwrap());
+    assert!(has_ended(&process, Duration::from_secs(20)));
+    std::thread::sleep(Duration::from_millis(100));
+    let Err(Error::ChildGone(exit)) = session.next_frame(Deadline::NEVER) else { panic!() };
+    assert_eq!(exit.reason, ExitReason::Exited(5));
 }
 
 #[test]

@@ -342,6 +342,31 @@ fn events_until_exit(session: &mut Session) -> (Vec<Frame>, Exit, Option<Duratio
     }
 }
 
+/// Where nothing happens, nothing wakes the host: no fd stays readable.
+#[test]
+fn a_session_in_which_nothing_happens_sleeps() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    for state in STATES.iter().filter(|state| !state.name.starts_with("drawing")) {
+        println!("asleep, {}", state.name);
+        let _watchdog = watchdog(state.name);
+        let mut session = Session::spawn(state.command()).unwrap();
+        let mut held = (state.reach)(&mut session);
+        // A child that draws without end does so until all its slots are held.
+        while let Some(event) = event_within(&mut session, Duration::from_millis(30)) {
+            if let Event::Frame(frame) = event {
+                held.push(frame);
+            }
+        }
+        // One wake-up may be a timer's that was set for what came earlier.
+        let mut wakes = 0;
+        while wakes < 10 && is_readable(&session, Duration::from_millis(50)) {
+            assert!(session.dispatch().unwrap().is_none());
+            wakes += 1;
+        }
+        assert!(wakes <= 1, "woke {wakes} times for nothing");
+    }
+}
+
 /// A host that dies while its child is being started again leaves nothing, and
 /// neither does a session that is dropped then.
 #[test]
@@ -556,8 +581,27 @@ fn raw_closes() -> Result<(), Error> {
     let raw = Raw::inherited();
     let _hookup = raw.greet();
     raw.shut_down();
-    std::thread::sleep(Duration::from_secs(60));
-    Ok(())
+    std::thread::sleep(Duration::from_millis(parameter("STAY_MS", 60_000)));
+    std::process::exit(5);
+}
+
+/// The child exited in time, and it is the host that comes late.
+#[test]
+fn an_exit_in_time_that_is_seen_late_is_an_exit() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _watchdog = watchdog("late host");
+    let limits = Limits::default().exit(Duration::from_millis(500));
+    let command = start("raw_closes").env("STAY_MS", "50").limits(limits).restart(Restart::never());
+    let mut session = Session::spawn(command).unwrap();
+    let process = pidfd(session.child_pid().unwrap());
+    assert!(matches!(event(&mut session), Event::Connected { .. }));
+    while session.is_connected() {
+        assert!(event_within(&mut session, Duration::from_millis(5)).is_none());
+    }
+    assert!(has_ended(&process, Duration::from_secs(20)));
+    std::thread::sleep(Duration::from_millis(600));
+    let (_, exit, _) = events_until_exit(&mut session);
+    assert_eq!(exit.reason, ExitReason::Exited(5));
 }
 
 #[test]

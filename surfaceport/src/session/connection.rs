@@ -304,7 +304,8 @@ impl Connection {
             let agreed = *agreed;
             self.welcome(agreed, cx);
         }
-        if due(self.deadline) {
+        // A child that met its deadline is not blamed for a host that comes late.
+        if due(self.deadline) && self.child.ended().is_none() {
             self.deadline = None;
             let reason = match self.phase {
                 Phase::Greeting { .. } => ExitReason::Violation(Violation::HandshakeTimeout),
