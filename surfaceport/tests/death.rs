@@ -621,7 +621,6 @@ fn a_child_that_closes_and_stays_is_ended() {
 }
 
 /// Starts a process that inherits the socket, and lives longer than this one.
-#[expect(clippy::zombie_processes, reason = "it is to be left behind")]
 fn has_grandchild() -> Result<(), Error> {
     let grandchild = std::process::Command::new("sleep").arg("60").spawn().unwrap();
     let renderer = Renderer::connect()?;

@@ -294,6 +294,8 @@ pub fn frame(session: &mut Session) -> Frame {
 pub fn await_connected(session: &mut Session) {
     while !session.is_connected() {
         match event(session) {
+            // It may have gone on to its end since.
+            Event::Connected { .. } => return,
             Event::Exited { exit, .. } => panic!("{exit}"),
             Event::Frame(_) => panic!("a frame too early"),
             _ => {}
