@@ -14,7 +14,8 @@ use support::counts::{
 use support::trace::{MARK, by_name, trace};
 use support::{check, draw, paced, parameter, run_child, start, swapchain};
 use surfaceport::{
-    Damage, Deadline, Error, Event, Renderer, RendererEvent, Scale, Session, Size, Timestamp,
+    Damage, Deadline, Error, Event, Renderer, RendererEvent, Scale, Session, Size,
+    SwapchainDescriptor, Timestamp,
 };
 
 /// Not a test of its own: what the others start.
@@ -28,6 +29,7 @@ fn child() {
         ("unblocked host", unblocked_host),
         ("paced", paced),
         ("hidden", hidden),
+        ("late", late),
     ]);
 }
 
@@ -342,4 +344,45 @@ fn a_hidden_child_rests() {
     until(&mut session, &mut frames, |event| matches!(event, Event::Frame(_)));
     until(&mut session, &mut frames, says(b"timed out"));
     assert_eq!(frames, 3);
+}
+
+/// A child that makes up its mind about the size, and then is slow.
+fn late() -> Result<(), Error> {
+    let renderer = Renderer::connect()?;
+    let size = renderer.wanted_size().unwrap_or(Size::new(8, 8));
+    renderer.send(b"decided")?;
+    // What comes now is not known to the child when it sets up its swapchain.
+    std::thread::sleep(Duration::from_millis(200));
+    let descriptor = SwapchainDescriptor::new(size);
+    let mut swapchain = renderer.swapchain(descriptor)?;
+    loop {
+        match renderer.next_event(Deadline::NEVER)? {
+            Some(RendererEvent::Configure { size, .. }) => {
+                swapchain = renderer.swapchain(SwapchainDescriptor::new(size.unwrap()))?;
+                let mut canvas = swapchain.acquire(Deadline::NEVER)?;
+                draw(&mut canvas, 1);
+                canvas.present(Damage::FULL)?;
+            }
+            Some(RendererEvent::Bye) => return Ok(drop(swapchain)),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_setup_answers_only_what_the_child_knew() {
+    let mut session = Session::spawn(start("late")).unwrap();
+    let mut frames = 0;
+    until(&mut session, &mut frames, says(b"decided"));
+    let wanted = Size::new(20, 10);
+    let asked = session.configure(wanted, Scale::ONE).unwrap();
+    for (expected, size) in [(0, Size::new(8, 8)), (asked, wanted)] {
+        until(&mut session, &mut frames, |event| match event {
+            Event::Setup { serial, surface, .. } => {
+                assert_eq!((*serial, surface.size()), (expected, size));
+                true
+            }
+            _ => false,
+        });
+    }
 }

@@ -34,6 +34,8 @@ pub(super) struct Hub {
     /// The last Configure that came, and whether it was handed out.
     configure: Cell<Configure>,
     configure_is_news: Cell<bool>,
+    /// The serial of the last Configure of which the renderer's user knows.
+    pub(super) known_serial: Cell<u32>,
     /// The newest generation.
     pub(super) generation: Cell<u32>,
     /// Its memory in bytes, and that of the one before while it is not retired.
@@ -86,6 +88,7 @@ impl Hub {
             host: Ringer::from_handle(to_host),
             configure: Cell::new(welcome.configure),
             configure_is_news: Cell::new(false),
+            known_serial: Cell::new(welcome.configure.serial),
             welcome,
             wait,
             channel: RefCell::new(channel),
@@ -174,7 +177,7 @@ impl Hub {
     pub(super) fn next_event(&self) -> Option<RendererEvent> {
         if self.has_configure() {
             self.configure_is_news.set(false);
-            let Configure { serial, size, scale } = self.configure.get();
+            let Configure { serial, size, scale } = self.learn_configure();
             return Some(RendererEvent::Configure { serial, size, scale });
         }
         self.events.borrow_mut().pop_front()
@@ -188,7 +191,14 @@ impl Hub {
         }
     }
 
-    /// The last Configure.
+    /// The last Configure, told to the renderer's user.
+    pub(super) fn learn_configure(&self) -> Configure {
+        let configure = self.configure.get();
+        self.known_serial.set(configure.serial);
+        configure
+    }
+
+    /// The last Configure that came.
     pub(super) fn configure(&self) -> Configure {
         self.configure.get()
     }

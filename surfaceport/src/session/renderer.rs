@@ -94,13 +94,13 @@ impl Renderer {
     /// The size that the host wants; `None`: the child chooses.
     #[must_use]
     pub fn wanted_size(&self) -> Option<Size> {
-        self.hub.configure().size
+        self.hub.learn_configure().size
     }
 
     /// Physical pixels for each logical one at the host's display.
     #[must_use]
     pub fn scale(&self) -> Scale {
-        self.hub.configure().scale
+        self.hub.learn_configure().scale
     }
 
     /// The largest surface that the host takes.

@@ -158,7 +158,8 @@ impl Swapchain {
         hub.page.control().block(generation).reset();
         let setup = FromChild::Setup(Setup {
             generation,
-            configure_serial: hub.configure().serial,
+            // One that came since then asks for another size, maybe.
+            configure_serial: hub.known_serial.get(),
             surface,
             slots: count,
             mode,
@@ -178,7 +179,7 @@ impl Swapchain {
             slots: count,
             state: RefCell::new(State { account, surfaces }),
             begin_frame: Cell::new(hub.page.control().begin_frame.read()),
-            configure: Cell::new(hub.configure().serial),
+            configure: Cell::new(hub.known_serial.get()),
             presented: Cell::new(0),
             now: Cell::new(Timestamp::now()),
         })
