@@ -78,9 +78,9 @@ pub(crate) struct ChildBell {
 }
 
 impl ChildBell {
-    /// The host rings at most three times (two generations and the begin-frame
-    /// word) between two wake-ups, 8 bytes each: this is far from the 4096
-    /// that the smallest pipe holds.
+    /// Between two wake-ups the host rings at most once for each slot of two
+    /// generations and once for a begin-frame: 33 bytes, of the 4096 that the
+    /// smallest pipe holds.
     const DRAIN_EVERY: u32 = 64;
 
     /// The bell that came with Welcome.

@@ -359,8 +359,8 @@ pub enum ExitReason {
     Closed,
     /// It could not be started again; its last lines say why.
     NotStarted,
-    /// It closed the connection (a child that connected by name), or its status
-    /// was taken by somebody else.
+    /// It closed the connection without a word and did not exit in time, or it
+    /// was a child that had connected by name, or somebody else took its status.
     Disconnected,
 }
 

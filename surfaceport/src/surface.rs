@@ -8,11 +8,11 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::error::{Error, Violation};
+use crate::error::Error;
 use crate::geometry::{Damage, Size, SurfaceDescriptor};
 use crate::outcome::{FrameId, Outcome};
 use crate::sync::{AtomicU64, Ordering};
-use crate::sys::{BorrowedHandle, Handle, Mapping, Memory};
+use crate::sys::{BorrowedHandle, Handle, Mapping, SurfaceMemory};
 use crate::time::Timestamp;
 
 /// The words of a mapping. The peer may write them at any time, which atomics
@@ -34,7 +34,7 @@ pub(crate) fn words(mapping: &Mapping) -> &[AtomicU64] {
 #[derive(Debug)]
 pub struct Surface {
     descriptor: SurfaceDescriptor,
-    memory: Memory,
+    memory: SurfaceMemory,
     mapping: OnceLock<Mapping>,
 }
 
@@ -46,10 +46,7 @@ impl Surface {
         descriptor: SurfaceDescriptor,
         bytes: u64,
     ) -> Result<Self, Error> {
-        if bytes < descriptor.bytes() {
-            return Err(Violation::WrongLength.into());
-        }
-        let memory = Memory::import(handle, bytes)?;
+        let memory = SurfaceMemory::import(handle, &descriptor, bytes)?;
         Ok(Self { descriptor, memory, mapping: OnceLock::new() })
     }
 
@@ -173,14 +170,14 @@ impl fmt::Debug for PixelView<'_> {
 #[derive(Debug)]
 pub(crate) struct DrawSurface {
     descriptor: SurfaceDescriptor,
-    memory: Memory,
+    memory: SurfaceMemory,
     mapping: Mapping,
 }
 
 impl DrawSurface {
     /// New memory, zero, mapped and prefaulted.
     pub(crate) fn create(descriptor: SurfaceDescriptor) -> Result<Self, Error> {
-        let memory = Memory::create("surfaceport", descriptor.bytes())?;
+        let memory = SurfaceMemory::create(&descriptor)?;
         let mapping = memory.map()?;
         Ok(Self { descriptor, memory, mapping })
     }
@@ -193,6 +190,16 @@ impl DrawSurface {
     /// What to send to the host.
     pub(crate) fn handle(&self) -> BorrowedHandle<'_> {
         self.memory.handle()
+    }
+
+    /// The slot is the child's own: it is going to draw.
+    pub(crate) fn begin_drawing(&self) {
+        self.memory.begin_drawing();
+    }
+
+    /// The child has drawn; others are going to look.
+    pub(crate) fn end_drawing(&self) {
+        self.memory.end_drawing();
     }
 
     /// The pixels: `stride` bytes a row.

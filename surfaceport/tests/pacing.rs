@@ -363,7 +363,10 @@ fn late() -> Result<(), Error> {
                 draw(&mut canvas, 1);
                 canvas.present(Damage::FULL)?;
             }
-            Some(RendererEvent::Bye) => return Ok(drop(swapchain)),
+            Some(RendererEvent::Bye) => {
+                drop(swapchain);
+                return Ok(());
+            }
             _ => {}
         }
     }

@@ -30,10 +30,13 @@ const LAST_MESSAGES: usize = 1024;
 const MUTED_FOR: Duration = Duration::from_millis(2);
 /// How long a child that writes a lot is not read.
 const OUTPUT_MUTED_FOR: Duration = Duration::from_millis(10);
+/// Between attempts to reap a child that is being traced.
+const REAP_RETRY: Duration = Duration::from_millis(50);
 /// Between attempts to send the Welcome's handles.
 const WELCOME_RETRY: Duration = Duration::from_millis(20);
 /// How long a child with which nothing is in common may take to say so.
 const INCOMPATIBLE_GRACE: Duration = Duration::from_secs(1);
+
 /// What the host wants of the child; a new child is told at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wanted {
@@ -82,7 +85,7 @@ pub(super) struct Connection {
     phase: Phase,
     connected: bool,
     /// When the child is ended: no Hello, or no exit.
-    deadline: Option<Timestamp>,
+    deadline: Option<(Timestamp, ExitReason)>,
     current: Option<Current>,
     /// An older generation of which frames are held.
     retiring: Option<Arc<Generation>>,
@@ -91,6 +94,8 @@ pub(super) struct Connection {
     /// Why the host ended it.
     verdict: Option<ExitReason>,
     muted_until: Option<Timestamp>,
+    /// When to ask again for the status of a child that has ended.
+    reap_at: Option<Timestamp>,
     /// Since when a frame is being waited for.
     stalled_since: Option<Timestamp>,
 }
@@ -115,12 +120,16 @@ impl Connection {
             link: Arc::new(Link::new(page, child_ringer, own, tally)),
             phase: Phase::Greeting { due: None, handles: Some([host_ringer, child_bell]) },
             connected: false,
-            deadline: Some(cx.now + cx.limits.handshake),
+            deadline: Some((
+                cx.now + cx.limits.handshake,
+                ExitReason::Violation(Violation::HandshakeTimeout),
+            )),
             current: None,
             retiring: None,
             generation: 0,
             verdict: None,
             muted_until: None,
+            reap_at: None,
             stalled_since: None,
         };
         connection.watch(cx.wait).inspect_err(|_| connection.unwatch(cx.wait))?;
@@ -204,8 +213,9 @@ impl Connection {
             _ => None,
         };
         let all = [
-            self.deadline,
+            self.deadline.as_ref().map(|(at, _)| *at),
             self.muted_until,
+            self.reap_at,
             self.child.output_muted_until(),
             self.bell.muted_until(),
             stall,
@@ -240,6 +250,12 @@ impl Connection {
         let over = ended && self.is_over();
         if over {
             self.hear_out(cx);
+        } else if fired.has(Token::Process)
+            && let Some(process) = self.child.process_source()
+        {
+            // Its tracer (a debugger) has yet to let go of it.
+            cx.wait.remove(process);
+            self.reap_at = Some(cx.now + REAP_RETRY);
         }
         result.map(|()| over)
     }
@@ -295,6 +311,12 @@ impl Connection {
                 let _watched = cx.wait.add(source, Token::Output, Trigger::Level);
             }
         }
+        if due(self.reap_at) {
+            self.reap_at = None;
+            if let Some(process) = self.child.process_source() {
+                let _watched = cx.wait.add(process, Token::Process, Trigger::Level);
+            }
+        }
         if self.bell.unmute(cx.now) {
             let _watched = cx.wait.add(self.bell.source(), Token::Bell, Trigger::Edge);
         }
@@ -305,12 +327,9 @@ impl Connection {
             self.welcome(agreed, cx);
         }
         // A child that met its deadline is not blamed for a host that comes late.
-        if due(self.deadline) && self.child.ended().is_none() {
-            self.deadline = None;
-            let reason = match self.phase {
-                Phase::Greeting { .. } => ExitReason::Violation(Violation::HandshakeTimeout),
-                _ => ExitReason::Closed,
-            };
+        if let Some((_, reason)) = self.deadline.take_if(|(at, _)| *at <= now)
+            && self.child.ended().is_none()
+        {
             self.condemn(reason, cx.wait);
         }
         if wants_frames && due(self.stalled_since.map(|since| since + cx.limits.stall)) {
@@ -356,10 +375,10 @@ impl Connection {
     }
 
     /// The child closed its end, or both have said all there is to say.
-    fn close(&mut self, grace: Duration, cx: &mut Context<'_>) {
+    fn close(&mut self, grace: Duration, reason: ExitReason, cx: &mut Context<'_>) {
         self.phase = Phase::Closing;
         self.muted_until = None;
-        self.deadline = Some(cx.now + grace);
+        self.deadline = Some((cx.now + grace, reason));
         cx.wait.remove(self.channel.source());
     }
 
@@ -434,7 +453,7 @@ impl Connection {
         match self.channel.receive_from_child() {
             Ok(Incoming::Empty) => return Ok(false),
             Ok(Incoming::Closed) => {
-                self.close(cx.limits.exit, cx);
+                self.close(cx.limits.exit, ExitReason::Disconnected, cx);
                 return Ok(false);
             }
             Ok(Incoming::Message(FromChild::Hello(hello), _)) => {
@@ -446,7 +465,7 @@ impl Connection {
                     Err(refused) => {
                         self.send(&FromHost::Refused(refused), cx)?;
                         self.verdict = Some(mismatch(&hello, refused.why));
-                        self.close(INCOMPATIBLE_GRACE, cx);
+                        self.close(INCOMPATIBLE_GRACE, ExitReason::Closed, cx);
                     }
                 }
             }
@@ -459,7 +478,9 @@ impl Connection {
                 let event = Event::Message(bytes.get().to_vec());
                 cx.push(event);
             }
-            Ok(Incoming::Message(FromChild::Bye(_), _)) => self.close(cx.limits.exit, cx),
+            Ok(Incoming::Message(FromChild::Bye(_), _)) => {
+                self.close(cx.limits.exit, ExitReason::Closed, cx);
+            }
             // Only a Setup has handles; which one it was is lost with them.
             Err(Error::HandleLimit { .. }) if live => self.refuse(Refusal::Resources, cx)?,
             Err(error) => return Err(error),

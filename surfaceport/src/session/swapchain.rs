@@ -251,11 +251,13 @@ impl Swapchain {
         let slot = state.account.acquire(&self.block().word.0)?;
         let age = state.account.age(slot);
         let surface = state.surfaces.get_mut(usize::from(slot))?.take()?;
+        surface.begin_drawing();
         Some(Canvas::new(self, slot, surface, age))
     }
 
     /// A canvas comes back undrawn.
     pub(super) fn cancel(&self, slot: u8, surface: DrawSurface, drawn: bool) {
+        surface.end_drawing();
         let mut state = self.state.borrow_mut();
         state.account.cancel(slot, drawn);
         if let Some(place) = state.surfaces.get_mut(usize::from(slot)) {
@@ -277,6 +279,7 @@ impl Swapchain {
             self.cancel(slot, surface, true);
             return Err(error);
         }
+        surface.end_drawing();
         let mut state = self.state.borrow_mut();
         let block = self.block();
         let now = Timestamp::now();

@@ -30,6 +30,10 @@ macro_rules! conformance {
                 use $facade as sys;
                 include!("conformance/memory.rs");
             }
+            mod surfaces {
+                use $facade as sys;
+                include!("conformance/surfaces.rs");
+            }
             mod bells {
                 use $facade as sys;
                 include!("conformance/bells.rs");
@@ -65,6 +69,8 @@ mod messages;
 mod names;
 #[cfg(rustfmt)]
 mod process;
+#[cfg(rustfmt)]
+mod surfaces;
 #[cfg(rustfmt)]
 mod tools;
 #[cfg(rustfmt)]

@@ -9,6 +9,7 @@
 //! | [`Handle`], [`BorrowedHandle`] | what travels beside a message: an fd, a port right |
 //! | [`Endpoint`] | one end of a message connection, never blocking |
 //! | [`Memory`], [`Mapping`] | shared memory that the peer can't take away |
+//! | [`SurfaceMemory`] | the memory of a surface: the same, or an image of the system's own |
 //! | [`Bell`], [`Ringer`] | the two ends of a wake-up |
 //! | [`WaitSet`] | sleeps until a source or the timer fires; itself pollable |
 //! | [`Process`], [`Spawn`] | a child process, and how to start it |

@@ -20,6 +20,7 @@ mod memory;
 mod message;
 mod name;
 mod process;
+mod surface;
 pub(crate) mod testing;
 mod wait;
 
@@ -34,6 +35,7 @@ pub(crate) use memory::{Mapping, Memory};
 pub(crate) use message::{Endpoint, Received, Sent};
 pub(crate) use name::Listener;
 pub(crate) use process::{PipeRead, Process, Spawn, StderrPipe};
+pub(crate) use surface::SurfaceMemory;
 pub(crate) use wait::{Source, Trigger, WaitSet};
 
 /// What travels beside a message.

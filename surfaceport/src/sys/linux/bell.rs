@@ -25,7 +25,7 @@ pub(crate) struct Ringer {
     write: OwnedFd,
     /// The host keeps the pipe's reading end open, and never reads it: with no
     /// reader left a ring would be a SIGPIPE.
-    _read: Option<OwnedFd>,
+    read: Option<OwnedFd>,
 }
 
 /// A bell for the host, and the handle by which the child rings it.
@@ -43,19 +43,22 @@ pub(crate) fn bell_to_child() -> Result<(Ringer, OwnedFd), Error> {
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
         .map_err(|errno| os(doing, errno))?;
     let child = rustix::io::fcntl_dupfd_cloexec(&read, 3).map_err(|errno| os(doing, errno))?;
-    Ok((Ringer { write, _read: Some(read) }, child))
+    Ok((Ringer { write, read: Some(read) }, child))
 }
 
 impl Ringer {
     /// The child's ringer, as it came with Welcome.
     pub(crate) fn from_handle(handle: OwnedFd) -> Self {
-        Self { write: handle, _read: None }
+        Self { write: handle, read: None }
     }
 
     /// Wakes the other side. It is a hint: where it can't be given, the bell is
     /// full of earlier ones or nobody is there any more.
     pub(crate) fn ring(&self) {
-        let _hint = rustix::io::write(&self.write, &1_u64.to_ne_bytes());
+        // An eventfd takes a u64; in a pipe a byte does, and fills it less.
+        let one = 1_u64.to_ne_bytes();
+        let bytes = if self.read.is_some() { &[1][..] } else { &one[..] };
+        let _hint = rustix::io::write(&self.write, bytes);
     }
 }
 

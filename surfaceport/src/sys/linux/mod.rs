@@ -6,6 +6,7 @@ mod memory;
 mod message;
 mod name;
 mod process;
+mod surface;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub(crate) use memory::{Mapping, Memory};
 pub(crate) use message::{Endpoint, Received, Sent};
 pub(crate) use name::Listener;
 pub(crate) use process::{PipeRead, Process, Spawn, StderrPipe};
+pub(crate) use surface::SurfaceMemory;
 pub(crate) use wait::{Source, Trigger, WaitSet};
 
 /// What travels beside a message.
