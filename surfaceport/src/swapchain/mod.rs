@@ -20,7 +20,7 @@ pub(crate) mod page;
 pub(crate) mod record;
 pub(crate) mod word;
 
-#[cfg(all(any(test, fuzzing), not(loom)))]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;
 #[cfg(all(test, loom))]
 mod loom_tests;

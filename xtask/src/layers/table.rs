@@ -91,5 +91,6 @@ pub(super) const UNSAFE: &[(&str, &str)] = &[
     ("surfaceport/src/sys/linux/", "system calls that rustix leaves unsafe"),
     ("surfaceport/src/page.rs", "atomics in a mapping"),
     ("surfaceport/src/surface.rs", "pixels in a mapping"),
+    ("surfaceport/tests/steady_state.rs", "an allocator that counts"),
     ("xtask/src/asan/probe.rs", "what AddressSanitizer must catch"),
 ];
