@@ -1,14 +1,16 @@
 //! The host's end of one child: its state from Hello to its end.
 
+mod messages;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::event::{Event, Stats};
 use super::frame::Frame;
-use super::generation::{Current, Generation, Link, Retired, Tally};
+use super::generation::{Current, Generation, Link, Tally};
 use crate::bell::{self, HostBell, Ringer};
-use crate::channel::{Channel, Handle, Incoming, Sent, borrow};
+use crate::channel::{Channel, Handle};
 use crate::child::{Child, Limits};
 use crate::error::{Error, Exit, ExitReason, Violation};
 use crate::outcome::Outcome;
@@ -16,26 +18,15 @@ use crate::page::Page;
 use crate::swapchain::begin_frame::BeginFrame;
 use crate::time::Timestamp;
 use crate::wait::{Fired, Token, Trigger, WaitSet};
-use crate::wire::{
-    Agreed, Bye, Configure, FromChild, FromHost, Hello, MAX_SLOTS, Refusal, Refused, Setup,
-    VERSIONS, Welcome, negotiate,
-};
+use crate::wire::{Agreed, Configure, MAX_SLOTS};
 
-/// Messages that are handled at one wake-up; then others have their turn.
-const MESSAGE_BUDGET: usize = 64;
 /// Messages of a child that has ended: more than its socket holds, unless a
 /// grandchild goes on.
 const LAST_MESSAGES: usize = 1024;
-/// How long a child that sends more is not listened to.
-const MUTED_FOR: Duration = Duration::from_millis(2);
 /// How long a child that writes a lot is not read.
 const OUTPUT_MUTED_FOR: Duration = Duration::from_millis(10);
 /// Between attempts to reap a child that is being traced.
 const REAP_RETRY: Duration = Duration::from_millis(50);
-/// Between attempts to send the Welcome's handles.
-const WELCOME_RETRY: Duration = Duration::from_millis(20);
-/// How long a child with which nothing is in common may take to say so.
-const INCOMPATIBLE_GRACE: Duration = Duration::from_secs(1);
 
 /// What the host wants of the child; a new child is told at once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -382,218 +373,6 @@ impl Connection {
         cx.wait.remove(self.channel.source());
     }
 
-    /// Sends Bye: the child is to end.
-    pub(super) fn say_bye(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        self.verdict.get_or_insert(ExitReason::Closed);
-        self.send(&FromHost::Bye(Bye::default()), cx)
-    }
-
-    /// Sends a message, or queues it.
-    pub(super) fn send(
-        &mut self,
-        message: &FromHost<'_>,
-        cx: &mut Context<'_>,
-    ) -> Result<(), Error> {
-        let waited = self.channel.is_waiting();
-        match self.channel.send_to_child(message, &[]) {
-            Ok(Sent::Done) => Ok(()),
-            Ok(Sent::Full) => {
-                if !waited && self.muted_until.is_none() {
-                    cx.wait.change(self.channel.source(), Token::Channel, Trigger::LevelAndRoom);
-                }
-                Ok(())
-            }
-            // Its end will be heard of in its own time.
-            Ok(Sent::Closed) => Err(Error::NotConnected),
-            Err(Error::Violation(violation)) => {
-                self.condemn(ExitReason::Violation(violation), cx.wait);
-                Err(violation.into())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Handles messages, up to the budget.
-    fn converse(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        if self.channel.is_waiting() {
-            match self.channel.flush() {
-                Ok(true) => cx.wait.change(self.channel.source(), Token::Channel, Trigger::Level),
-                Ok(false) => {}
-                Err(error) => {
-                    self.condemn(ExitReason::Closed, cx.wait);
-                    return Err(error);
-                }
-            }
-        }
-        for _ in 0..MESSAGE_BUDGET {
-            match self.next_message(cx) {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
-                Err(Error::Violation(violation)) => {
-                    self.condemn(ExitReason::Violation(violation), cx.wait);
-                    return Ok(());
-                }
-                Err(error) => {
-                    self.condemn(ExitReason::Closed, cx.wait);
-                    return Err(error);
-                }
-            }
-        }
-        self.muted_until = Some(cx.now + MUTED_FOR);
-        cx.wait.remove(self.channel.source());
-        Ok(())
-    }
-
-    /// Handles one message. `false`: there was none.
-    fn next_message(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
-        if matches!(self.phase, Phase::Closing) {
-            return Ok(false);
-        }
-        let live = self.is_live();
-        match self.channel.receive_from_child() {
-            Ok(Incoming::Empty) => return Ok(false),
-            Ok(Incoming::Closed) => {
-                self.close(cx.limits.exit, ExitReason::Disconnected, cx);
-                return Ok(false);
-            }
-            Ok(Incoming::Message(FromChild::Hello(hello), _)) => {
-                let Phase::Greeting { due: None, .. } = self.phase else {
-                    return Err(Violation::WrongState.into());
-                };
-                match negotiate(&hello) {
-                    Ok(agreed) => self.welcome(agreed, cx),
-                    Err(refused) => {
-                        self.send(&FromHost::Refused(refused), cx)?;
-                        self.verdict = Some(mismatch(&hello, refused.why));
-                        self.close(INCOMPATIBLE_GRACE, ExitReason::Closed, cx);
-                    }
-                }
-            }
-            Ok(Incoming::Message(_, _)) if !live => return Err(Violation::WrongState.into()),
-            Ok(Incoming::Message(FromChild::Setup(setup), handles)) => {
-                let handles = std::mem::take(handles);
-                self.set_up(&setup, handles, cx)?;
-            }
-            Ok(Incoming::Message(FromChild::Message(bytes), _)) => {
-                let event = Event::Message(bytes.get().to_vec());
-                cx.push(event);
-            }
-            Ok(Incoming::Message(FromChild::Bye(_), _)) => {
-                self.close(cx.limits.exit, ExitReason::Closed, cx);
-            }
-            // Only a Setup has handles; which one it was is lost with them.
-            Err(Error::HandleLimit { .. }) if live => self.refuse(Refusal::Resources, cx)?,
-            Err(error) => return Err(error),
-        }
-        Ok(true)
-    }
-
-    /// Answers Hello with the page and the bells.
-    fn welcome(&mut self, agreed: Agreed, cx: &mut Context<'_>) {
-        let Phase::Greeting { handles, .. } = &mut self.phase else { return };
-        let Some(bells) = handles.take() else { return };
-        let welcome = FromHost::Welcome(Welcome {
-            version: agreed.version,
-            page_bytes: self.link.page.len(),
-            features: agreed.features,
-            configure: cx.wanted.configure,
-            max_size: cx.limits.surface_size,
-            max_slots: MAX_SLOTS,
-            max_bytes: cx.limits.surface_bytes,
-        });
-        let [to_host, to_child] = &bells;
-        let page = self.link.page.handle();
-        let sent = self.channel.send_to_child(&welcome, &[page, borrow(to_host), borrow(to_child)]);
-        match sent {
-            Ok(Sent::Done) => {
-                self.phase = Phase::Live;
-                self.connected = true;
-                self.deadline = None;
-                self.stalled_since = Some(cx.now);
-                cx.push(Event::Connected { pid: self.child.pid() });
-            }
-            // This user has too many handles in flight (a child's doing,
-            // maybe): try again until the handshake's deadline.
-            Ok(Sent::Full) | Err(_) => {
-                let due = Some((agreed, cx.now + WELCOME_RETRY));
-                self.phase = Phase::Greeting { due, handles: Some(bells) };
-            }
-            // Its end is heard of in its own time.
-            Ok(Sent::Closed) => {}
-        }
-    }
-
-    fn refuse(&mut self, why: Refusal, cx: &mut Context<'_>) -> Result<(), Error> {
-        cx.stats.setups_refused += 1;
-        // The number is not used up: the next Setup has it again.
-        let subject = self.generation.wrapping_add(1);
-        match self.send(&FromHost::Refused(Refused { subject, why }), cx) {
-            Err(Error::NotConnected) => Ok(()),
-            sent => sent,
-        }
-    }
-
-    /// A new generation.
-    fn set_up(
-        &mut self,
-        setup: &Setup,
-        handles: Vec<Handle>,
-        cx: &mut Context<'_>,
-    ) -> Result<(), Error> {
-        self.retire_if_over(cx);
-        if setup.generation != self.generation.wrapping_add(1) {
-            return Err(Violation::WrongGeneration.into());
-        }
-        if self.retiring.is_some() {
-            return Err(Violation::TooManyGenerations.into());
-        }
-        let (asked, largest) = (setup.surface.size(), cx.limits.surface_size);
-        if !asked.fits(largest) {
-            return self.refuse(Refusal::OverSize { asked, largest }, cx);
-        }
-        let asked = setup.bytes_per_slot.saturating_mul(setup.slots.into());
-        let used = self.current.as_ref().map_or(0, |current| current.generation().bytes());
-        let granted = cx.limits.surface_bytes.saturating_sub(used);
-        if asked > granted {
-            return self.refuse(Refusal::OverQuota { asked, granted }, cx);
-        }
-        let next = match Current::import(setup, handles.into_iter(), &self.link) {
-            Err(Error::HandleLimit { .. } | Error::NoSpace { .. }) => {
-                return self.refuse(Refusal::Resources, cx);
-            }
-            next => next?,
-        };
-        self.generation = setup.generation;
-        if let Some(old) = self.current.replace(next) {
-            match old.retire(Outcome::Stale)? {
-                Retired::Held(generation) => self.retiring = Some(generation),
-                Retired::Over(generation) => self.say_retired(generation, cx)?,
-            }
-        }
-        cx.push(Event::Setup {
-            generation: setup.generation,
-            serial: setup.configure_serial,
-            surface: setup.surface,
-            slots: setup.slots.into(),
-            mode: setup.mode,
-        });
-        Ok(())
-    }
-
-    fn retire_if_over(&mut self, cx: &mut Context<'_>) {
-        if let Some(generation) = self.retiring.take_if(|generation| generation.is_over()) {
-            // A child that is gone need not be told.
-            let _gone = self.say_retired(generation.number(), cx);
-        }
-    }
-
-    fn say_retired(&mut self, generation: u32, cx: &mut Context<'_>) -> Result<(), Error> {
-        match self.send(&FromHost::Retired { generation }, cx) {
-            Err(Error::NotConnected) => Ok(()),
-            sent => sent,
-        }
-    }
-
     /// The end: the frames that are still unread, if they are wanted, and the
     /// record. What is not wanted is lost.
     pub(super) fn end(mut self, wants_frames: bool, wait: &WaitSet) -> (VecDeque<Frame>, Exit) {
@@ -616,16 +395,5 @@ impl Connection {
         let ended = self.child.ended().cloned();
         let reason = self.verdict.or(ended).unwrap_or(ExitReason::Disconnected);
         (frames, self.child.exit(reason, self.connected))
-    }
-}
-
-/// What the record of a child says that nothing is in common with.
-fn mismatch(hello: &Hello, why: Refusal) -> ExitReason {
-    match why {
-        Refusal::Features { missing } => ExitReason::FeatureMismatch { missing },
-        _ => ExitReason::VersionMismatch {
-            ours: (*VERSIONS.start(), *VERSIONS.end()),
-            theirs: (hello.version_min, hello.version_max),
-        },
     }
 }

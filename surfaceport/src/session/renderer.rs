@@ -177,9 +177,11 @@ impl Renderer {
 }
 
 impl AsFd for Renderer {
-    /// The fd to poll for reading in an event loop; then call
-    /// [`dispatch`](Renderer::dispatch) until it says `None`, and try again
-    /// whatever was waited for.
+    /// The fd to poll for reading in an event loop. When it is readable, in this
+    /// order: [`dispatch`](Renderer::dispatch) until it says `None`, then try
+    /// again what failed before (`acquire` or `wait_begin_frame` with
+    /// [`Deadline::NOW`]), and only when that fails, too, poll. `dispatch` takes
+    /// the wake-up; a try before it would be the last.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.hub.as_fd()
     }

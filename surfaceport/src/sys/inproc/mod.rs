@@ -20,6 +20,9 @@ mod memory;
 mod message;
 mod name;
 mod process;
+// It is plain memory there, too.
+#[allow(clippy::duplicate_mod, reason = "one file serves both")]
+#[path = "../linux/surface.rs"]
 mod surface;
 pub(crate) mod testing;
 mod wait;

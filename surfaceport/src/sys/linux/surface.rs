@@ -1,9 +1,7 @@
 //! The memory of a surface: a sealed memfd. (Later also a dma-buf; on macOS an
 //! IOSurface. Both need to be told when the processor draws or looks.)
 
-use std::os::fd::{BorrowedFd, OwnedFd};
-
-use super::memory::{Mapping, Memory};
+use super::{BorrowedHandle, Handle, Mapping, Memory};
 use crate::error::{Error, Violation};
 use crate::geometry::SurfaceDescriptor;
 
@@ -19,7 +17,7 @@ impl SurfaceMemory {
 
     /// What an untrusted peer sent, once it is proved to be what it says.
     pub(crate) fn import(
-        handle: OwnedFd,
+        handle: Handle,
         descriptor: &SurfaceDescriptor,
         len: u64,
     ) -> Result<Self, Error> {
@@ -35,7 +33,7 @@ impl SurfaceMemory {
     }
 
     /// What to send to another process, or to a display server.
-    pub(crate) fn handle(&self) -> BorrowedFd<'_> {
+    pub(crate) fn handle(&self) -> BorrowedHandle<'_> {
         self.0.handle()
     }
 
