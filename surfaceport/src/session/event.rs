@@ -1,11 +1,11 @@
-//! What a session tells its host.
+//! What a session tells its host, and a renderer its child.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::frame::Frame;
 use crate::error::Exit;
-use crate::geometry::SurfaceDescriptor;
+use crate::geometry::{Scale, Size, SurfaceDescriptor};
 use crate::mode::PresentMode;
 
 /// What happened, from [`Session::dispatch`](crate::Session::dispatch).
@@ -103,4 +103,25 @@ pub struct Stats {
     pub bells_lost: u64,
     /// How often a bell that rang for nothing was ignored for a while.
     pub bells_muted: u64,
+}
+
+/// What the host says to the child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RendererEvent {
+    /// Surfaces of another size or scale are wanted: set up a new swapchain.
+    /// Several that came meanwhile are one, the last; one that comes while the
+    /// last is being carried out waits until the host shows its first frame.
+    Configure {
+        /// The host's number for it; the next swapchain answers it.
+        serial: u32,
+        /// The size in pixels; `None` leaves it to the child.
+        size: Option<Size>,
+        /// Physical pixels for each logical one.
+        scale: Scale,
+    },
+    /// A message: its bytes mean what the two programs agreed on.
+    Message(Vec<u8>),
+    /// The host asks the child to end.
+    Bye,
 }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use super::renderer::RendererEvent;
+use super::event::RendererEvent;
 use crate::bell::{ChildBell, Ringer};
 use crate::channel::{BorrowedHandle, Channel, Incoming, Sent};
 use crate::error::{Error, Violation};

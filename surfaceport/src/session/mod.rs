@@ -16,9 +16,9 @@ mod renderer;
 mod swapchain;
 
 pub use canvas::Canvas;
-pub use event::{Event, Stats};
+pub use event::{Event, RendererEvent, Stats};
 pub use frame::Frame;
 pub use host::Session;
 pub use listener::Listener;
-pub use renderer::{Renderer, RendererEvent};
+pub use renderer::Renderer;
 pub use swapchain::{BeginFrame, Swapchain, SwapchainDescriptor};

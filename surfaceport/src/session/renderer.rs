@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::event::RendererEvent;
 use super::hub::Hub;
 use super::swapchain::{Swapchain, SwapchainDescriptor};
 use crate::child::{connect, inherited};
@@ -42,27 +43,6 @@ const SEND_PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Renderer {
     hub: Rc<Hub>,
-}
-
-/// What the host says to the child.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RendererEvent {
-    /// Surfaces of another size or scale are wanted: set up a new swapchain.
-    /// Several that came meanwhile are one, the last; one that comes while the
-    /// last is being carried out waits until the host shows its first frame.
-    Configure {
-        /// The host's number for it; the next swapchain answers it.
-        serial: u32,
-        /// The size in pixels; `None` leaves it to the child.
-        size: Option<Size>,
-        /// Physical pixels for each logical one.
-        scale: Scale,
-    },
-    /// A message: its bytes mean what the two programs agreed on.
-    Message(Vec<u8>),
-    /// The host asks the child to end.
-    Bye,
 }
 
 impl Renderer {
