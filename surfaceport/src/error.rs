@@ -315,7 +315,7 @@ violations! {
     SlotHeld = "a frame in a slot that the host holds",
     /// The word's sequence is not ahead of the last one.
     SequenceNotNewer = "a frame that is not newer than the last",
-    /// The word has a sequence but no frame, or bits that are never set.
+    /// The word's frame went away untaken, or its own slot is given back with it.
     BadWord = "an impossible control word",
     /// The word gives back a slot that does not exist.
     FreeOutOfRange = "a free slot that does not exist",

@@ -187,17 +187,16 @@ impl Host {
         Word(word.load(Ordering::Acquire)).slot_field() == 0
     }
 
-    /// Judges a value of the word, which may be any of 2⁶⁴.
-    pub(super) fn judge(&self, held: u32, seen: Word) -> Result<Option<Seen>, Violation> {
+    /// Judges a value of the word that should hold a frame, and may be any of 2⁶⁴.
+    pub(super) fn judge(&self, held: u32, seen: Word) -> Result<Seen, Violation> {
         if u64::from(seen.free()) >> self.slots != 0 {
             return Err(Violation::FreeOutOfRange);
         }
         if seen.free() & held != 0 {
             return Err(Violation::FreeHeld);
         }
-        let Some(slot) = seen.slot() else {
-            return if seen.sequence() == 0 { Ok(None) } else { Err(Violation::BadWord) };
-        };
+        // There was one a moment ago, and it goes away only by being taken.
+        let slot = seen.slot().ok_or(Violation::BadWord)?;
         if slot >= self.slots {
             return Err(Violation::SlotOutOfRange);
         }
@@ -212,7 +211,7 @@ impl Host {
         if self.mode == PresentMode::Fifo && sequence - self.last > u64::from(self.slots) {
             return Err(Violation::TooManyUnread);
         }
-        Ok(Some(Seen { slot, sequence }))
+        Ok(Seen { slot, sequence })
     }
 
     /// Takes the next frame: the newest (mailbox) or the oldest unread (fifo).
@@ -231,8 +230,7 @@ impl Host {
                 return Ok(Take::default());
             }
             let carried = Word(word.swap(0, Ordering::AcqRel));
-            // An unread frame goes away only by being taken here.
-            let frame = self.judge(account.held(), carried)?.ok_or(Violation::BadWord)?;
+            let frame = self.judge(account.held(), carried)?;
             let back = carried.0 & (FREE | CHILD_SLEEPS);
             rung = back != 0 && give_back(word, back);
             self.newest = frame.sequence;

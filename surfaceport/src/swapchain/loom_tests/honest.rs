@@ -15,8 +15,19 @@ struct Case {
     mode: PresentMode,
     slots: usize,
     frames: u64,
-    /// How many frames the host keeps on screen until the next one is there.
-    keeps: usize,
+    keeps: Keeps,
+}
+
+/// When the host gives a frame back.
+#[derive(Clone, Copy, Debug)]
+enum Keeps {
+    /// At once.
+    Nothing,
+    /// When it has taken the next one.
+    UntilTheNext,
+    /// When there is a next one, before it takes that: so after a take it sleeps
+    /// with nothing left to give back, and that take has to wake the child.
+    UntilThereIsANext,
 }
 
 /// What the host saw, checked frame by frame.
@@ -70,16 +81,21 @@ fn to_the_last(name: &str, preemptions: Option<usize>, case: Case) {
         let thread = thread::spawn(move || child(&childs, case.frames));
         let mut host = world.host();
         let mut seen = Seen::default();
-        let mut screen = Vec::new();
+        let mut screen = None;
         while seen.last < case.frames {
+            if let (Keeps::UntilThereIsANext, Some(_)) = (case.keeps, screen) {
+                world.await_frame(&host);
+                let _last = screen.take().map(|old| world.release(old));
+            }
             let taken = world.take(&mut host);
             seen.add(case.mode, taken);
-            screen.push(taken);
-            if screen.len() > case.keeps {
-                assert!(!world.release(screen.remove(0)));
-            }
+            let old = match case.keeps {
+                Keeps::Nothing => Some(taken),
+                _ => screen.replace(taken),
+            };
+            let _last = old.map(|old| world.release(old));
         }
-        screen.into_iter().for_each(|taken| assert!(!world.release(taken)));
+        let _last = screen.map(|old| world.release(old));
         let (mut child, superseded) = thread.join().unwrap();
         assert_eq!(seen.last, case.frames, "the last frame was never seen");
         assert_eq!(seen.taken + superseded, case.frames);
@@ -117,22 +133,58 @@ fn looks(name: &str, preemptions: Option<usize>, case: Case, times: usize) {
     });
 }
 
-/// Each case in words: mode, slots, frames, frames kept, bound on preemptions.
+/// The host takes a few frames, each after it gave back the one before, and then
+/// does nothing at all until the child is done: with two slots more than that
+/// one frame, the child never waits for it.
+fn holds_one(name: &str, preemptions: Option<usize>, case: Case, takes: usize) {
+    explore(name, preemptions, move || {
+        let world = Arc::new(World::new(case.slots, case.mode));
+        let childs = Arc::clone(&world);
+        let thread = thread::spawn(move || child(&childs, case.frames));
+        let mut host = world.host();
+        let mut screen = None;
+        for _ in 0..takes {
+            let _last = screen.take().map(|old| world.release(old));
+            screen = world.poll(&mut host);
+        }
+        let (mut child, _) = thread.join().unwrap();
+        let _last = screen.map(|old| world.release(old));
+        while let Some(taken) = world.poll(&mut host) {
+            let _last = world.release(taken);
+        }
+        check_slots(&world, &mut child);
+    });
+}
+
+#[test]
+fn a_child_that_never_waits() {
+    for (slots, frames, preemptions, takes) in [(3, 3, None, 2), (3, 5, Some(6), 3)] {
+        let name = format!("Mailbox, {slots} slots, {frames} frames, the host stops");
+        let case = Case { mode: Mailbox, slots, frames, keeps: Keeps::UntilThereIsANext };
+        holds_one(&name, preemptions, case, takes);
+    }
+}
+
+/// Mode, slots, frames, what the host keeps, bound on preemptions.
 #[test]
 fn to_the_last_frame() {
     for (mode, slots, frames, keeps, preemptions) in [
-        (Mailbox, 2, 2, 0, None),
-        (Mailbox, 2, 5, 0, Some(4)),
-        (Mailbox, 3, 5, 0, Some(4)),
-        (Mailbox, 2, 5, 1, Some(2)),
-        (Mailbox, 3, 5, 1, Some(4)),
-        (Fifo, 2, 2, 0, None),
-        (Fifo, 2, 3, 1, Some(3)),
-        (Fifo, 2, 5, 0, Some(2)),
-        (Fifo, 3, 5, 0, Some(2)),
-        (Fifo, 3, 5, 1, Some(3)),
+        (Mailbox, 2, 2, Keeps::Nothing, None),
+        (Mailbox, 2, 5, Keeps::Nothing, Some(4)),
+        (Mailbox, 3, 5, Keeps::Nothing, Some(4)),
+        (Mailbox, 2, 5, Keeps::UntilTheNext, Some(2)),
+        (Mailbox, 3, 5, Keeps::UntilTheNext, Some(4)),
+        (Mailbox, 2, 5, Keeps::UntilThereIsANext, Some(3)),
+        (Mailbox, 3, 5, Keeps::UntilThereIsANext, Some(4)),
+        (Fifo, 2, 2, Keeps::Nothing, None),
+        (Fifo, 2, 5, Keeps::Nothing, Some(2)),
+        (Fifo, 3, 5, Keeps::Nothing, Some(2)),
+        (Fifo, 2, 3, Keeps::UntilTheNext, Some(3)),
+        (Fifo, 3, 5, Keeps::UntilTheNext, Some(2)),
+        (Fifo, 2, 5, Keeps::UntilThereIsANext, Some(1)),
+        (Fifo, 3, 5, Keeps::UntilThereIsANext, Some(2)),
     ] {
-        let name = format!("{mode:?}, {slots} slots, {frames} frames, {keeps} kept");
+        let name = format!("{mode:?}, {slots} slots, {frames} frames, keeps {keeps:?}");
         to_the_last(&name, preemptions, Case { mode, slots, frames, keeps });
     }
 }
@@ -143,6 +195,6 @@ fn a_host_that_goes_early() {
         [(Mailbox, 2, 2, None, 2), (Mailbox, 3, 5, Some(4), 3), (Fifo, 3, 3, None, 2)]
     {
         let name = format!("{mode:?}, {slots} slots, {frames} frames, {times} looks");
-        looks(&name, preemptions, Case { mode, slots, frames, keeps: 0 }, times);
+        looks(&name, preemptions, Case { mode, slots, frames, keeps: Keeps::Nothing }, times);
     }
 }

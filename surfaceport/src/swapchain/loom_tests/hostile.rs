@@ -179,7 +179,7 @@ fn word_alphabet() -> Vec<u64> {
         frame(0, 1) | 1 << SLOTS,
         frame(1, 2) | 1,
         OWN_SLOT_FREE(),
-        // A sequence without a frame: met between the hint and the swap.
+        // No frame: met between the hint and the swap.
         1 << 24,
         frame(SLOTS, 1),
         // Not ahead.
@@ -202,7 +202,10 @@ fn any_word_swapped() {
     let alphabet: Vec<_> = word_alphabet().into_iter().map(Step::Swap).collect();
     let met = all_sequences("a child that swaps", Mailbox, &alphabet, 3, Some(3));
     met.assert_all(&OF_THE_WORD);
-    assert!(met.without(Violation::BadWord, Step::Swap(OWN_SLOT_FREE())), "no bare sequence");
+    assert!(
+        met.without(Violation::BadWord, Step::Swap(OWN_SLOT_FREE())),
+        "no frame that went away"
+    );
 }
 
 /// A store lets the host's loads see older values too.
@@ -212,7 +215,10 @@ fn any_word_stored() {
     let alphabet: Vec<_> = word_alphabet().into_iter().chain(more).map(Step::Store).collect();
     let met = all_sequences("a child that stores", Mailbox, &alphabet, 2, Some(3));
     met.assert_all(&OF_THE_WORD);
-    assert!(met.without(Violation::BadWord, Step::Store(OWN_SLOT_FREE())), "no bare sequence");
+    assert!(
+        met.without(Violation::BadWord, Step::Store(OWN_SLOT_FREE())),
+        "no frame that went away"
+    );
 }
 
 #[test]

@@ -173,6 +173,13 @@ impl World {
         }
     }
 
+    /// Host: asleep until a frame is there, and takes none.
+    fn await_frame(&self, host: &Host) {
+        while host.arm(&self.word) {
+            self.host_bell.wait();
+        }
+    }
+
     /// Host: looks at a frame once more and gives its slot back. `true`: it was
     /// the last one of a generation that is being retired.
     fn release(&self, taken: Taken) -> bool {

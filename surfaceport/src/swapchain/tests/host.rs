@@ -42,7 +42,7 @@ fn field_of(word: u64) -> u64 {
 
 /// The table of violations of a word in PROTOCOL.md, line by line: the first
 /// that fits. `Ok` is the frame's slot and whole sequence.
-fn rule(state: &State, word: u64) -> Result<Option<(u8, u64)>, Violation> {
+fn rule(state: &State, word: u64) -> Result<(u8, u64), Violation> {
     let given_back = |slot: u64| (word >> slot) % 2 == 1;
     let slots = u64::from(state.slots);
     let field = field_of(word);
@@ -54,7 +54,7 @@ fn rule(state: &State, word: u64) -> Result<Option<(u8, u64)>, Violation> {
         return Err(Violation::FreeHeld);
     }
     if field == 0 {
-        return if sequence == 0 { Ok(None) } else { Err(Violation::BadWord) };
+        return Err(Violation::BadWord);
     }
     let slot = field - 1;
     if slot >= slots {
@@ -75,7 +75,7 @@ fn rule(state: &State, word: u64) -> Result<Option<(u8, u64)>, Violation> {
     if state.mode == PresentMode::Fifo && whole - u128::from(state.last) > u128::from(slots) {
         return Err(Violation::TooManyUnread);
     }
-    Ok(Some((slot as u8, whole as u64)))
+    Ok((slot as u8, whole as u64))
 }
 
 /// The same for the ring's entry of the frame after the last.
@@ -107,13 +107,13 @@ fn take_rule(state: &State, word: u64, ring: &[u64]) -> (Result<Take, Violation>
         left = 0;
         match rule(state, word) {
             Err(violation) => return (Err(violation), left),
-            Ok(frame) => seen = frame,
+            Ok(frame) => seen = Some(frame),
         }
         left = word & ((1 << 62) | 0xffff);
         ring_bell = (word >> 62) % 2 == 1 && word & 0xffff != 0;
     }
     let frame = if state.mode == PresentMode::Mailbox {
-        let (slot, sequence) = seen.expect("its field is not 0");
+        let (slot, sequence) = seen.expect("known frames are fifo's");
         Taken { slot, sequence, superseded: sequence - state.last - 1 }
     } else {
         let index = (state.last + 1) % u64::from(state.slots);
@@ -231,7 +231,7 @@ proptest! {
     #[test]
     fn judge_does_what_the_table_says((state, word, _) in cases()) {
         let judged = state.host().judge(state.held, crate::swapchain::word::Word(word));
-        let judged = judged.map(|seen| seen.map(|seen| (seen.slot, seen.sequence)));
+        let judged = judged.map(|seen| (seen.slot, seen.sequence));
         prop_assert_eq!(judged, rule(&state, word));
     }
 
