@@ -65,7 +65,8 @@ impl Belongings {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let mut mappings = BTreeMap::new();
         let mut anonymous = 0;
-        for line in maps.lines() {
+        // AddressSanitizer maps by itself.
+        for line in maps.lines().filter(|_| !support::is_instrumented()) {
             // Five fields, then the name.
             match line.split_whitespace().nth(5) {
                 None => anonymous += 1,
@@ -76,6 +77,7 @@ impl Belongings {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         let kib: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
+        let kib = if support::is_instrumented() { 0 } else { kib };
         Self {
             fds: open_fds(),
             mappings,

@@ -22,6 +22,12 @@ use surfaceport::{
 
 const ROLE: &str = "SURFACEPORT_TEST_ROLE";
 
+/// Whether this runs under AddressSanitizer, which allocates, maps and faults by
+/// itself: there is no counting then.
+pub fn is_instrumented() -> bool {
+    std::env::var_os("ASAN_OPTIONS").is_some()
+}
+
 /// This test binary again, in a role. Its one test named `child` runs
 /// [`run_child`].
 pub fn start(role: &str) -> Command {
