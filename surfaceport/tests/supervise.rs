@@ -457,10 +457,11 @@ fn configures_to_a_stopped_child_do_not_end_it() {
         assert!(session.dispatch().unwrap().is_none());
     }
     signal(pid, Signal::CONT);
-    // The last one arrives.
+    // The last one arrives. A frame that a Configure overtakes is stale.
     loop {
         session.send(b"go").unwrap();
-        if frame(&mut session).size() == Size::new(3699, 100) {
+        let frame = session.next_frame(Duration::from_millis(200)).unwrap();
+        if frame.is_some_and(|frame| frame.size() == Size::new(3699, 100)) {
             break;
         }
     }
