@@ -175,6 +175,17 @@ proptest! {
     }
 }
 
+/// Nothing was shown before the first frame, so all of it is new.
+#[test]
+fn the_first_frame_is_all_new() {
+    let ring = <DamageRing>::default();
+    ring.write(1, &Damage::NONE);
+    ring.write(2, &Damage::NONE);
+    assert_eq!(ring.since(0, 1), Damage::FULL);
+    assert_eq!(ring.since(0, 2), Damage::FULL);
+    assert_eq!(ring.since(1, 2), Damage::NONE);
+}
+
 #[test]
 fn a_user_word_is_bytes_in_order() {
     let record = Record::default();
