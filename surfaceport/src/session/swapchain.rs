@@ -347,7 +347,8 @@ impl Swapchain {
         std::iter::from_fn(|| self.hub.next_outcome())
     }
 
-    /// How many outcomes were lost because nobody fetched them: 64 are kept.
+    /// How many outcomes were lost because nobody fetched them: at least 63 are
+    /// kept.
     #[must_use]
     pub fn outcomes_missed(&self) -> u64 {
         self.hub.outcomes_missed()
