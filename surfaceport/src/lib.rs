@@ -111,3 +111,8 @@ pub use session::*;
 pub use surface::{Feedback, Lease, PixelView, Surface};
 #[cfg(not(loom))]
 pub use view::{ResizePolicy, View};
+
+/// The README's examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
