@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 use support::roles::{ROLES, show_one};
 use support::{
-    Role, await_connected, await_sleep, check, draw, drawn_by, event, event_within, frame,
-    has_ended, is_readable, name_directory, parameter, pidfd, run_child, signal, start,
+    Role, await_connected, await_sleep, await_stop, check, draw, drawn_by, event, event_within,
+    frame, has_ended, is_readable, name_directory, parameter, pidfd, run_child, signal, start,
     start_plain, swapchain, watchdog,
 };
 use surfaceport::{
@@ -398,7 +398,8 @@ fn obedient() -> Result<(), Error> {
                         events.push(format!("{serial} {size:?} {}", scale.get()));
                     }
                 }
-                renderer.send(events.join("; ").as_bytes())?;
+                let said = events.join("; ");
+                renderer.send(&said.as_bytes()[..said.len().min(MAX_USER_BYTES)])?;
                 events.clear();
                 let size = renderer.wanted_size().unwrap_or(Size::new(8, 8));
                 let chain = renderer.swapchain(SwapchainDescriptor::new(size))?;
@@ -451,6 +452,7 @@ fn configures_to_a_stopped_child_do_not_end_it() {
     await_connected(&mut session);
     let pid = session.child_pid().unwrap();
     signal(pid, Signal::STOP);
+    await_stop(pid);
     // A window that is dragged by its corner for a minute.
     for i in 0..3600 {
         session.configure(Size::new(100 + i, 100), Scale::default()).unwrap();
