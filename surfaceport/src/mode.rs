@@ -1,4 +1,10 @@
-//! Which of the frames that a child presents are shown.
+//! Which of the frames that a child presents are shown, and in how many slots.
+
+/// The fewest slots a swapchain can have.
+pub(crate) const MIN_SLOTS: u8 = 2;
+/// The most slots a swapchain can have (the control word has 16 bits for them),
+/// and the most handles beside any message.
+pub(crate) const MAX_SLOTS: u8 = 16;
 
 /// What happens to a frame that the host has not taken when the next one comes.
 ///

@@ -27,10 +27,10 @@ mod loom_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-/// The fewest slots a swapchain can have.
-pub(crate) const MIN_SLOTS: usize = 2;
-/// The most slots a swapchain can have: the word has 16 bits for them.
-pub(crate) const MAX_SLOTS: usize = 16;
+/// The fewest slots a swapchain can have, as a length.
+pub(crate) const MIN_SLOTS: usize = crate::mode::MIN_SLOTS as usize;
+/// The most slots a swapchain can have, as a length.
+pub(crate) const MAX_SLOTS: usize = crate::mode::MAX_SLOTS as usize;
 
 /// The element at `index` modulo the length: total, so that no number that
 /// comes from a peer can reach outside.

@@ -41,11 +41,7 @@ pub(crate) const MAX_MESSAGE_BYTES: usize = HEADER_BYTES + MAX_USER_BYTES;
 /// The first field of Hello: the bytes `SPRT`.
 pub(crate) const MAGIC: u32 = u32::from_le_bytes(*b"SPRT");
 
-/// A swapchain's fewest slots.
-pub(crate) const MIN_SLOTS: u8 = 2;
-
-/// A swapchain's most slots, and the most handles beside any message.
-pub(crate) const MAX_SLOTS: u8 = 16;
+pub(crate) use crate::mode::{MAX_SLOTS, MIN_SLOTS};
 
 /// Handles beside Welcome: the control page, the bell to the host and the bell
 /// to the child, in this order.
