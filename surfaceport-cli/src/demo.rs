@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use surfaceport::{
-    Command, Damage, Deadline, Error, HeadlessPane, Rect, Renderer, RendererEvent, Session, Size,
-    SwapchainDescriptor, View,
-};
+use surfaceport::{Command, Error, HeadlessPane, Session, Size, View};
+
+use crate::child;
+use crate::scene::SceneChoice;
 
 /// `demo`'s options.
 #[derive(clap::Args)]
@@ -19,6 +19,9 @@ pub(crate) struct Options {
     /// Frames a second.
     #[arg(long, value_name = "N", default_value_t = 60.0)]
     fps: f64,
+    /// What to draw: portable, pattern or the path of an SVG picture.
+    #[arg(long, default_value_t)]
+    scene: SceneChoice,
     /// How long, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     duration: f64,
@@ -29,7 +32,14 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
     let this = std::env::current_exe()
         .map_err(|source| Error::Spawn { program: "surfaceport".into(), source })?;
-    let command = Command::new(this).arg("demo-child").forward_output(true);
+    let child = child::Options {
+        scene: options.scene.clone(),
+        buffers: 3,
+        mode: child::Mode::Mailbox,
+        verify: false,
+        record_fps: None,
+    };
+    let command = Command::new(this).args(child.arguments()).forward_output(true);
     let session = Session::spawn(command)?;
     let pane = HeadlessPane::new(options.size).refresh_rate(options.fps);
     let mut view = View::new(session, pane)?;
@@ -49,55 +59,5 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
         stats.stale,
         stats.lost
     );
-    Ok(())
-}
-
-/// The child: a square that goes round on white.
-pub(crate) fn child() -> Result<(), Error> {
-    match draw() {
-        Err(Error::HostGone) => Ok(()),
-        done => done,
-    }
-}
-
-fn draw() -> Result<(), Error> {
-    const SIDE: u32 = 48;
-    let renderer = Renderer::connect()?;
-    let size = |wanted: Option<Size>| wanted.unwrap_or(Size::new(640, 480));
-    let mut swapchain =
-        renderer.swapchain(SwapchainDescriptor::new(size(renderer.wanted_size())))?;
-    let mut last = Rect::default();
-    for frame in 0_u32.. {
-        while let Some(event) = renderer.dispatch()? {
-            match event {
-                RendererEvent::Configure { size: wanted, .. } => {
-                    swapchain = renderer.swapchain(SwapchainDescriptor::new(size(wanted)))?;
-                }
-                RendererEvent::Bye => return Ok(()),
-                _ => {}
-            }
-        }
-        swapchain.wait_begin_frame(Deadline::NEVER)?;
-        let mut canvas = swapchain.acquire(Deadline::NEVER)?;
-        let Size { width, height } = canvas.size();
-        let turn = f64::from(frame) / 60.0;
-        let along = |side: u32, at: f64| {
-            let room = f64::from(side.saturating_sub(SIDE));
-            // Within 0 to `room`; a float cast saturates.
-            (room / 2.0 * (1.0 + at)) as u32
-        };
-        let (x, y) = (along(width, turn.cos()), along(height, turn.sin()));
-        let square = Rect::new(x, y, SIDE, SIDE).clipped(canvas.size());
-        for (row, pixels) in (0..).zip(canvas.rows_mut()) {
-            for (column, pixel) in (0..).zip(pixels.as_chunks_mut().0) {
-                let inside = (x..x + SIDE).contains(&column) && (y..y + SIDE).contains(&row);
-                *pixel = if inside { [200, 80, 40, 255] } else { [255; 4] };
-            }
-        }
-        let mut damage = Damage::from(square);
-        damage.add(last);
-        last = square;
-        canvas.present(if frame == 0 { Damage::FULL } else { damage })?;
-    }
     Ok(())
 }

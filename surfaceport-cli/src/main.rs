@@ -1,6 +1,8 @@
 //! The `surfaceport` program.
 
+mod child;
 mod demo;
+mod scene;
 
 use std::process::ExitCode;
 
@@ -21,13 +23,13 @@ enum Command {
     Demo(demo::Options),
     /// The child of `demo`; started by it.
     #[command(hide = true)]
-    DemoChild,
+    DemoChild(child::Options),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Demo(options) => demo::run(&options),
-        Command::DemoChild => demo::child(),
+        Command::Demo(options) => demo::run(&options).map_err(Into::into),
+        Command::DemoChild(options) => child::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
