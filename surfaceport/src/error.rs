@@ -6,6 +6,10 @@ use std::path::PathBuf;
 
 use crate::geometry::{GeometryError, Size};
 
+mod pane;
+
+pub use pane::PaneError;
+
 /// What a call of this library can fail with.
 ///
 /// Each value's text says what happened and, where there is something to do
@@ -133,6 +137,8 @@ pub enum Error {
         /// Its user id.
         uid: u32,
     },
+    /// A pane can't show frames, or can't do so any more. The child lives on.
+    Pane(PaneError),
 }
 
 impl fmt::Display for Error {
@@ -152,6 +158,7 @@ impl fmt::Display for Error {
                 write!(f, "can't start {}: {source}", program.display())
             }
             Self::Geometry(error) => error.fmt(f),
+            Self::Pane(error) => error.fmt(f),
             Self::SlotCount(count) => {
                 write!(f, "a swapchain has 2 to 16 slots, not {count}")
             }
@@ -216,6 +223,7 @@ impl std::error::Error for Error {
         match self {
             Self::Os { source, .. } | Self::Spawn { source, .. } => Some(source),
             Self::Geometry(error) => Some(error),
+            Self::Pane(error) => Some(error),
             _ => None,
         }
     }

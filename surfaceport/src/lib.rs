@@ -91,7 +91,7 @@ mod view;
 #[cfg(not(loom))]
 mod wait;
 
-pub use error::{Error, Exit, ExitReason, Violation};
+pub use error::{Error, Exit, ExitReason, PaneError, Violation};
 pub use format::{ColorSpace, Format};
 pub use geometry::{
     Damage, GeometryError, MAX_SIDE, MAX_STRIDE, Rect, STRIDE_ALIGN, Scale, Size, SurfaceDescriptor,
@@ -104,11 +104,11 @@ pub use wire::MAX_USER_BYTES;
 #[cfg(not(loom))]
 pub use child::{Command, Limits, Restart};
 #[cfg(not(loom))]
-pub use pane::{Fit, HeadlessPane, Pane};
+pub use pane::{Applied, CopyReason, Fit, HeadlessPane, Pane, PaneStats, Placement, Stacking};
 #[cfg(not(loom))]
 pub use session::*;
 #[cfg(not(loom))]
-pub use surface::{Feedback, Lease, PixelView, Surface};
+pub use surface::{Feedback, Lease, PixelView, Surface, SwapchainId};
 #[cfg(not(loom))]
 pub use view::{ResizePolicy, View};
 

@@ -215,8 +215,26 @@ impl DrawSurface {
     }
 }
 
+/// One set of surfaces, of one child: no other in this process has the same,
+/// while every child counts its generations from 1.
+///
+/// What a display server makes of a surface (a buffer, a pixmap) is made once
+/// for each of these and each slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SwapchainId(u64);
+
+impl SwapchainId {
+    /// One that nobody had before.
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// Who leased a slot: takes it back, and hears what became of its frame.
 pub(crate) trait Lessor: fmt::Debug + Send + Sync {
+    /// Which set of surfaces it is.
+    fn id(&self) -> SwapchainId;
     /// The slot is not needed any more.
     fn give_back(&self, slot: u8);
     /// What became of a frame; called once for each.
@@ -263,6 +281,12 @@ impl Lease {
     #[must_use]
     pub fn id(&self) -> FrameId {
         self.id
+    }
+
+    /// The set of surfaces that it is of.
+    #[must_use]
+    pub fn swapchain_id(&self) -> SwapchainId {
+        self.lessor.id()
     }
 
     /// The slot, below the generation's count: a display server's buffers are

@@ -32,11 +32,20 @@ pub(crate) enum Token {
     Own,
     /// A peer that wants to connect.
     Listener,
+    /// The display of the pane that the frames are for.
+    Display,
 }
 
 impl Token {
-    const ALL: [Self; 6] =
-        [Self::Bell, Self::Channel, Self::Process, Self::Output, Self::Own, Self::Listener];
+    const ALL: [Self; 7] = [
+        Self::Bell,
+        Self::Channel,
+        Self::Process,
+        Self::Output,
+        Self::Own,
+        Self::Listener,
+        Self::Display,
+    ];
 
     fn number(self) -> u64 {
         1 << self as u8
@@ -56,9 +65,9 @@ impl Fired {
         self.tokens & token.number() != 0
     }
 
-    /// Whether anything did.
+    /// Whether anything did that is the session's own.
     pub(crate) fn any(self) -> bool {
-        self.timer || self.tokens != 0
+        self.timer || self.tokens & !Token::Display.number() != 0
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Fit, Pane};
+use super::{Applied, Fit, Pane, PaneStats};
 use crate::error::Error;
 use crate::geometry::{Scale, Size};
 use crate::outcome::{FrameId, Outcome};
@@ -119,9 +119,9 @@ impl Pane for HeadlessPane {
         self.scale
     }
 
-    fn resize(&mut self, size: Size, scale: Scale, fit: Fit) -> Result<(), Error> {
+    fn resize(&mut self, size: Size, scale: Scale, fit: Fit) -> Result<Applied, Error> {
         (self.size, self.scale, self.fit) = (size, scale, fit);
-        Ok(())
+        Ok(Applied::Now)
     }
 
     fn present(&mut self, mut lease: Lease) -> Result<(), Error> {
@@ -149,6 +149,10 @@ impl Pane for HeadlessPane {
 
     fn next_wake(&self) -> Option<Timestamp> {
         (!self.period.is_zero()).then_some(self.next_tick)
+    }
+
+    fn stats(&self) -> PaneStats {
+        PaneStats { presented: self.shown, shown: self.shown, ..PaneStats::default() }
     }
 }
 

@@ -1,6 +1,10 @@
 //! Where frames are shown: a part of the host's own window.
 
 mod headless;
+mod stats;
+mod window;
+
+use std::os::fd::BorrowedFd;
 
 use crate::error::Error;
 use crate::geometry::{Scale, Size};
@@ -8,6 +12,8 @@ use crate::surface::Lease;
 use crate::time::Timestamp;
 
 pub use headless::HeadlessPane;
+pub use stats::{CopyReason, PaneStats};
+pub use window::{Applied, Placement, Stacking};
 
 /// How a frame is fitted into a pane of another size, while the child is
 /// drawing the right one.
@@ -32,7 +38,7 @@ pub enum Fit {
 /// write another one, see it.
 ///
 /// ```
-/// use surfaceport::{Error, Fit, Lease, Outcome, Pane, Scale, Size, Timestamp};
+/// use surfaceport::{Applied, Error, Fit, Lease, Outcome, Pane, Scale, Size, Timestamp};
 ///
 /// /// Shows frames by counting them.
 /// struct Counter {
@@ -46,9 +52,9 @@ pub enum Fit {
 ///     fn size(&self) -> Size {
 ///         self.size
 ///     }
-///     fn resize(&mut self, size: Size, _scale: Scale, _fit: Fit) -> Result<(), Error> {
+///     fn resize(&mut self, size: Size, _scale: Scale, _fit: Fit) -> Result<Applied, Error> {
 ///         self.size = size;
-///         Ok(())
+///         Ok(Applied::Now)
 ///     }
 ///     fn present(&mut self, mut lease: Lease) -> Result<(), Error> {
 ///         self.frames += 1;
@@ -80,7 +86,27 @@ pub trait Pane {
     /// # Errors
     ///
     /// If the display refuses.
-    fn resize(&mut self, size: Size, scale: Scale, fit: Fit) -> Result<(), Error>;
+    fn resize(&mut self, size: Size, scale: Scale, fit: Fit) -> Result<Applied, Error>;
+
+    /// Moves it, shows or hides it, puts it above or below the host's drawing.
+    /// A pane that is in no window has nothing to move.
+    ///
+    /// # Errors
+    ///
+    /// If the display refuses.
+    fn place(&mut self, _placement: Placement) -> Result<Applied, Error> {
+        Ok(Applied::Now)
+    }
+
+    /// The window has been committed, for which [`Applied::NeedsParentCommit`]
+    /// asked.
+    ///
+    /// # Errors
+    ///
+    /// If the display is gone.
+    fn parent_committed(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Shows a frame from now on, instead of the one before.
     ///
@@ -92,14 +118,29 @@ pub trait Pane {
     /// If the display refuses; the frame is lost.
     fn present(&mut self, lease: Lease) -> Result<(), Error>;
 
-    /// Whether the display is ready for another frame: the time for which it is
-    /// wanted. It says so once for each.
+    /// Hears what the display has to say, without waiting, and whether it is
+    /// ready for another frame: the time for which it is wanted. It says so once
+    /// for each.
     ///
     /// # Errors
     ///
     /// If the display is gone.
     fn poll_tick(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Error>;
 
-    /// When `poll_tick` is to be called next, if no event says so.
+    /// When `poll_tick` is to be called next, if the display has not said
+    /// something before. It is a time that has passed if something has been read
+    /// from the display and not been heard yet.
     fn next_wake(&self) -> Option<Timestamp>;
+
+    /// The display's connection, if it has one: the view's fd is readable while
+    /// this is, and `poll_tick` reads it until it is not. The same one for as
+    /// long as the pane lives.
+    fn source(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// What became of the frames.
+    fn stats(&self) -> PaneStats {
+        PaneStats::default()
+    }
 }

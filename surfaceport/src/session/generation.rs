@@ -11,7 +11,7 @@ use crate::error::{Error, Violation};
 use crate::mode::PresentMode;
 use crate::outcome::{FrameId, Outcome};
 use crate::page::Page;
-use crate::surface::{Lease, Lessor, Surface};
+use crate::surface::{Lease, Lessor, Surface, SwapchainId};
 use crate::swapchain::feedback::FeedbackWriter;
 use crate::swapchain::host::{Account, Host};
 use crate::swapchain::page::Block;
@@ -85,6 +85,7 @@ impl Link {
 /// The surfaces of one Setup.
 #[derive(Debug)]
 pub(super) struct Generation {
+    id: SwapchainId,
     number: u32,
     link: Arc<Link>,
     account: Account,
@@ -113,6 +114,10 @@ impl Generation {
 }
 
 impl Lessor for Generation {
+    fn id(&self) -> SwapchainId {
+        self.id
+    }
+
     fn give_back(&self, slot: u8) {
         let released = self.account.release(&self.block().word.0, slot);
         if released.ring {
@@ -151,6 +156,7 @@ impl Current {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let generation = Arc::new(Generation {
+            id: SwapchainId::new(),
             number: setup.generation,
             link: Arc::clone(link),
             account: Account::new(),

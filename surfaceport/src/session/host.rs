@@ -95,6 +95,8 @@ pub struct Session {
     /// When children were started again, within the window.
     restarts: VecDeque<Timestamp>,
     wake_at: Option<Timestamp>,
+    /// The display had something to say, or the time of `wake_at` came.
+    woken: bool,
     polled_at: Timestamp,
     poll_due: bool,
 }
@@ -149,6 +151,7 @@ impl Session {
             violations: [0; Violation::ALL.len()],
             restarts: VecDeque::new(),
             wake_at: None,
+            woken: false,
             polled_at: Timestamp::now(),
             poll_due: false,
         })
@@ -269,6 +272,27 @@ impl Session {
         }
     }
 
+    /// Waits until there is something to dispatch.
+    pub(crate) fn sleep(&mut self, deadline: Deadline) -> Result<(), Error> {
+        self.attend_to(deadline).map(drop)
+    }
+
+    /// Whether the display had something to say or the time of `wake_at` came,
+    /// since this was asked last.
+    pub(crate) fn take_woken(&mut self) -> bool {
+        std::mem::take(&mut self.woken)
+    }
+
+    /// Waits for a display too, for as long as it has something to say.
+    pub(crate) fn watch(&self, display: BorrowedFd<'_>) -> Result<(), Error> {
+        self.wait.add(display, Token::Display, Trigger::Level)
+    }
+
+    /// Does so no more.
+    pub(crate) fn unwatch(&self, display: BorrowedFd<'_>) {
+        self.wait.remove(display);
+    }
+
     /// Gives events back that were fetched too early, oldest first.
     pub(crate) fn put_back(&mut self, events: Vec<Event>) {
         for event in events.into_iter().rev() {
@@ -281,8 +305,10 @@ impl Session {
         let fired = self.wait.wait(deadline)?;
         self.polled_at = Timestamp::now();
         self.poll_due = false;
+        self.woken |= fired.has(Token::Display);
         if self.wake_at.is_some_and(|at| at <= self.polled_at) {
             self.wake_at = None;
+            self.woken = true;
         }
         let wants_frames = self.wants_frames;
         match &mut self.state {

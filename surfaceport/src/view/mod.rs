@@ -1,14 +1,27 @@
 //! A session in a pane: pacing, resize, and taking over after a restart.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use crate::error::{Error, Exit};
 use crate::geometry::{Damage, Scale, Size};
 use crate::outcome::{FrameId, Outcome};
-use crate::pane::{Fit, Pane};
+use crate::pane::{Applied, Fit, Pane, Placement};
 use crate::session::{Event, Frame, Session};
 use crate::time::{Deadline, Timestamp};
+
+/// Rounds of one `dispatch` until it says that nothing is left for now.
+const ROUNDS: usize = 32;
+
+/// Adds a pane's connection to what a session waits for.
+fn watch<P: Pane>(session: &Session, pane: &P) -> Result<Option<OwnedFd>, Error> {
+    let Some(source) = pane.source() else { return Ok(None) };
+    let doing = "watching the display";
+    // A handle of its own, to take it out again whatever becomes of the pane.
+    let source = source.try_clone_to_owned().map_err(|source| Error::Os { doing, source })?;
+    session.watch(source.as_fd())?;
+    Ok(Some(source))
+}
 
 /// What a pane shows after a resize, until the child's first frame of the new
 /// size.
@@ -52,10 +65,14 @@ impl Default for ResizePolicy {
 pub struct View<P> {
     session: Session,
     pane: P,
+    /// The pane's connection, as the session's wait set knows it.
+    source: Option<OwnedFd>,
     policy: ResizePolicy,
     /// The display can take a frame.
     ready: bool,
     hidden: bool,
+    /// The display's wish that the child has not been told of.
+    tick: Option<Timestamp>,
     shown: Option<FrameId>,
     /// The Configure that no generation has answered with a frame yet.
     resizing: Option<u32>,
@@ -74,15 +91,19 @@ impl<P: Pane> View<P> {
     ///
     /// # Errors
     ///
-    /// [`Error::Geometry`] if no surface can have the pane's size.
+    /// [`Error::Geometry`] if no surface can have the pane's size; what the
+    /// system says.
     pub fn new(mut session: Session, pane: P) -> Result<Self, Error> {
         let serial = session.configure(pane.size(), pane.scale())?;
+        let source = watch(&session, &pane)?;
         Ok(Self {
             session,
             pane,
+            source,
             policy: ResizePolicy::default(),
             ready: true,
             hidden: false,
+            tick: None,
             shown: None,
             resizing: Some(serial),
             answered_by: None,
@@ -107,6 +128,46 @@ impl<P: Pane> View<P> {
     /// The pane, to change.
     pub fn pane_mut(&mut self) -> &mut P {
         &mut self.pane
+    }
+
+    /// Shows the frames in another pane from now on, and gives the old one back:
+    /// after its display died, for example. The child is asked for frames of the
+    /// new one's size and draws on; it does not know.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new); the view is unchanged then.
+    pub fn replace_pane(&mut self, pane: P) -> Result<P, Error> {
+        let serial = self.session.configure(pane.size(), pane.scale())?;
+        let source = watch(&self.session, &pane)?;
+        self.unwatch();
+        self.source = source;
+        self.resizing = Some(serial);
+        self.answered_by = None;
+        self.ready = true;
+        self.missed = Damage::FULL;
+        Ok(std::mem::replace(&mut self.pane, pane))
+    }
+
+    /// Ends the view and keeps the session, for a pane of another kind.
+    #[must_use]
+    pub fn into_session(mut self) -> Session {
+        self.unwatch();
+        self.session
+    }
+
+    fn unwatch(&mut self) {
+        if let Some(source) = self.source.take() {
+            self.session.unwatch(source.as_fd());
+        }
+    }
+
+    /// A pane whose display is gone would keep the fd readable for ever.
+    fn heard<T>(&mut self, said: Result<T, Error>) -> Result<T, Error> {
+        if matches!(&said, Err(Error::Pane(error)) if error.is_final()) {
+            self.unwatch();
+        }
+        said
     }
 
     /// The session.
@@ -135,29 +196,54 @@ impl<P: Pane> View<P> {
         self.blocks_missed
     }
 
-    /// Gives the pane another size, and asks the child for frames of it.
+    /// Gives the pane another size, and asks the child for frames of it. Says
+    /// from when the window shows it.
     ///
     /// # Errors
     ///
     /// [`Error::Geometry`] for a size that no surface can have, or what the pane
     /// says.
-    pub fn resize(&mut self, size: Size, scale: Scale) -> Result<(), Error> {
+    pub fn resize(&mut self, size: Size, scale: Scale) -> Result<Applied, Error> {
         self.resizing = Some(self.session.configure(size, scale)?);
         self.answered_by = None;
         match self.policy {
-            ResizePolicy::Show(fit) => self.pane.resize(size, scale, fit),
+            ResizePolicy::Show(fit) => {
+                let resized = self.pane.resize(size, scale, fit);
+                self.heard(resized)
+            }
             ResizePolicy::Block(patience) => {
                 let answer = self.await_answer(patience.into())?;
-                self.pane.resize(size, scale, Fit::Hold)?;
+                let resized = self.pane.resize(size, scale, Fit::Hold);
+                let applied = self.heard(resized)?;
                 match answer {
-                    Some(frame) => self.show(frame),
-                    None => {
-                        self.blocks_missed += 1;
-                        Ok(())
-                    }
+                    Some(frame) => self.show(frame)?,
+                    None => self.blocks_missed += 1,
                 }
+                Ok(applied)
             }
         }
+    }
+
+    /// Moves the pane in its window, puts it above or below the host's own
+    /// drawing, clips, shows or hides it. The child hears nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// What the pane says.
+    pub fn place(&mut self, placement: Placement) -> Result<Applied, Error> {
+        let placed = self.pane.place(placement);
+        self.heard(placed)
+    }
+
+    /// Says that the window was committed, for which
+    /// [`Applied::NeedsParentCommit`] asked.
+    ///
+    /// # Errors
+    ///
+    /// What the pane says.
+    pub fn parent_committed(&mut self) -> Result<(), Error> {
+        let heard = self.pane.parent_committed();
+        self.heard(heard)
     }
 
     /// The first frame of the size that was asked for. Older ones are skipped:
@@ -165,10 +251,17 @@ impl<P: Pane> View<P> {
     fn await_answer(&mut self, deadline: Deadline) -> Result<Option<Frame>, Error> {
         let mut others = Vec::new();
         let mut answer = None;
-        self.session.set_wants_frames(true);
-        while answer.is_none()
-            && let Some(event) = self.session.next_event(deadline)?
-        {
+        while answer.is_none() {
+            let expired = deadline.passed();
+            self.tick()?;
+            self.session.set_wants_frames(true);
+            let Some(event) = self.session.dispatch()? else {
+                if expired || self.session.exit().is_some() {
+                    break;
+                }
+                self.session.sleep(deadline)?;
+                continue;
+            };
             self.note_setup(&event);
             match event {
                 Event::Frame(frame) if self.answers(&frame) => answer = Some(frame),
@@ -209,7 +302,8 @@ impl<P: Pane> View<P> {
         let mut lease = frame.into_lease();
         lease.add_damage(&self.missed);
         self.missed = Damage::FULL;
-        self.pane.present(lease)?;
+        let presented = self.pane.present(lease);
+        self.heard(presented)?;
         self.missed = Damage::NONE;
         self.shown = Some(id);
         Ok(())
@@ -219,22 +313,31 @@ impl<P: Pane> View<P> {
     pub fn set_hidden(&mut self, hidden: bool) {
         self.hidden = hidden;
         self.session.set_hidden(hidden);
+        self.pass_tick();
+    }
+
+    fn pass_tick(&mut self) {
+        if !self.hidden
+            && let Some(time) = self.tick.take()
+        {
+            self.session.begin_frame(time);
+        }
     }
 
     /// Hears the display, and tells the child when it wants a frame.
     fn tick(&mut self) -> Result<(), Error> {
-        if !self.hidden
-            && let Some(time) = self.pane.poll_tick(Timestamp::now())?
-        {
-            self.ready = true;
-            self.session.begin_frame(time);
+        // A pane with a connection is heard even while it is hidden: what it
+        // says would keep the fd readable.
+        if !self.hidden || self.source.is_some() {
+            let tick = self.pane.poll_tick(Timestamp::now());
+            if let Some(time) = self.heard(tick)? {
+                self.ready = true;
+                self.tick = Some(time);
+            }
         }
+        self.pass_tick();
         self.session.set_wants_frames(self.ready || self.fresh.is_some());
         Ok(())
-    }
-
-    fn next_tick(&self) -> Option<Timestamp> {
-        self.pane.next_wake().filter(|_| !self.hidden)
     }
 
     /// Shows what there is to show; then the next event that is no frame.
@@ -244,9 +347,9 @@ impl<P: Pane> View<P> {
     ///
     /// What the pane or the system says.
     pub fn dispatch(&mut self) -> Result<Option<Event>, Error> {
-        loop {
+        for _ in 0..ROUNDS {
             self.tick()?;
-            if let Some(at) = self.next_tick() {
+            if let Some(at) = self.pane.next_wake().filter(|_| !self.hidden) {
                 self.session.wake_at(at);
             }
             match self.session.dispatch()? {
@@ -255,9 +358,14 @@ impl<P: Pane> View<P> {
                     self.note_setup(&event);
                     return Ok(Some(event));
                 }
+                // The display said something meanwhile.
+                None if self.session.take_woken() => {}
                 None => return Ok(None),
             }
         }
+        // Something keeps happening. Others have their turn, then we again.
+        self.session.wake_at(Timestamp::now());
+        Ok(None)
     }
 
     /// The same, but waits. `None`: the deadline passed, or the session is over.
@@ -268,19 +376,14 @@ impl<P: Pane> View<P> {
     pub fn next_event(&mut self, deadline: impl Into<Deadline>) -> Result<Option<Event>, Error> {
         let deadline = deadline.into();
         loop {
-            self.tick()?;
-            let tick = self
-                .next_tick()
-                .map_or(Deadline::NEVER, |at| Deadline::from(at.since(Timestamp::now())));
-            match self.session.next_event(deadline.min(tick))? {
-                Some(Event::Frame(frame)) => self.show(frame)?,
-                Some(event) => {
-                    self.note_setup(&event);
-                    return Ok(Some(event));
-                }
-                None if deadline.passed() || self.session.exit().is_some() => return Ok(None),
-                None => {}
+            let expired = deadline.passed();
+            if let Some(event) = self.dispatch()? {
+                return Ok(Some(event));
             }
+            if expired || self.session.exit().is_some() {
+                return Ok(None);
+            }
+            self.session.sleep(deadline)?;
         }
     }
 
