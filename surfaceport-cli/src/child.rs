@@ -1,6 +1,5 @@
 //! The demo's child: draws a scene into what its host shows.
 
-use std::error::Error as StdError;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -17,15 +16,8 @@ const DEFAULT_SIZE: Size = Size::new(640, 480);
 /// What the host tells its child on the command line.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 pub(crate) struct Options {
-    /// What to draw.
-    #[arg(long, default_value_t)]
-    pub(crate) scene: SceneChoice,
-    /// Slots of the swapchain.
-    #[arg(long, default_value_t = 3)]
-    pub(crate) buffers: usize,
-    /// What happens to a frame that was not shown when the next one comes.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) mode: Mode,
+    #[command(flatten)]
+    pub(crate) drawing: Drawing,
     /// Put a hash of the pixels into each frame's user data.
     #[arg(long)]
     pub(crate) verify: bool,
@@ -33,6 +25,25 @@ pub(crate) struct Options {
     /// the clock.
     #[arg(long)]
     pub(crate) record_fps: Option<f64>,
+    /// Draw only as many frames as the host says: its first message is
+    /// `frames N`.
+    #[arg(long)]
+    pub(crate) counted: bool,
+}
+
+/// The part of it that the user decides.
+#[derive(Clone, Debug, PartialEq, clap::Args)]
+pub(crate) struct Drawing {
+    /// What to draw: portable, pattern or the path of an SVG picture.
+    #[arg(long, default_value_t)]
+    pub(crate) scene: SceneChoice,
+    /// How many surfaces the child draws into, 2 to 16.
+    #[arg(long, value_name = "N", default_value_t = 3,
+          value_parser = clap::value_parser!(u8).range(2..=16))]
+    pub(crate) buffers: u8,
+    /// What happens to a frame that was not shown when the next one comes.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) mode: Mode,
 }
 
 /// [`PresentMode`] on the command line.
@@ -57,26 +68,27 @@ impl From<Mode> for PresentMode {
 impl Options {
     /// The arguments that make a child with these options.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
-        let scene = match &self.scene {
+        let scene = match &self.drawing.scene {
             SceneChoice::Svg(path) => path.clone().into_os_string(),
             named => named.to_string().into(),
         };
-        let mode = match self.mode {
+        let mode = match self.drawing.mode {
             Mode::Mailbox => "mailbox",
             Mode::Fifo => "fifo",
         };
         let mut arguments: Vec<OsString> =
             vec!["demo-child".into(), "--scene".into(), scene, "--mode".into(), mode.into()];
-        arguments.push(format!("--buffers={}", self.buffers).into());
+        arguments.push(format!("--buffers={}", self.drawing.buffers).into());
         arguments.extend(self.verify.then(|| "--verify".into()));
         arguments.extend(self.record_fps.map(|fps| format!("--record-fps={fps}").into()));
+        arguments.extend(self.counted.then(|| "--counted".into()));
         arguments
     }
 }
 
 /// Draws until the host says Bye or is gone.
-pub(crate) fn run(options: &Options) -> Result<(), Box<dyn StdError>> {
-    let scene = Scene::open(&options.scene)?;
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let scene = Scene::open(&options.drawing.scene)?;
     match draw(options, scene) {
         Ok(()) | Err(Error::HostGone) => Ok(()),
         Err(error) => Err(error.into()),
@@ -85,10 +97,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn StdError>> {
 
 fn draw(options: &Options, mut scene: Scene) -> Result<(), Error> {
     let renderer = Renderer::connect()?;
+    let frames = if options.counted { wanted_frames(&renderer)? } else { u64::MAX };
     let mut clock = Clock { fps: options.record_fps, frames: 0, start: Timestamp::now() };
     let mut swapchain = set_up(&renderer, options, renderer.wanted_size())?;
     let mut scale = renderer.scale();
-    loop {
+    for _ in 0..frames {
         while let Some(event) = renderer.dispatch()? {
             match event {
                 RendererEvent::Configure { size, scale: wanted, .. } => {
@@ -103,13 +116,30 @@ fn draw(options: &Options, mut scene: Scene) -> Result<(), Error> {
         let time = clock.next(begin.time);
         present(&swapchain, &mut scene, scale, time)?;
     }
+    Ok(())
+}
+
+/// How many frames the host wants.
+fn wanted_frames(renderer: &Renderer) -> Result<u64, Error> {
+    loop {
+        match renderer.next_event(Deadline::NEVER)? {
+            Some(RendererEvent::Message(bytes)) => {
+                let text = String::from_utf8_lossy(&bytes);
+                if let Some(frames) = text.strip_prefix("frames ").and_then(|n| n.parse().ok()) {
+                    return Ok(frames);
+                }
+            }
+            Some(RendererEvent::Bye) => return Ok(0),
+            _ => {}
+        }
+    }
 }
 
 fn set_up(renderer: &Renderer, options: &Options, size: Option<Size>) -> Result<Swapchain, Error> {
     renderer.swapchain(
         SwapchainDescriptor::new(size.unwrap_or(DEFAULT_SIZE))
-            .slots(options.buffers)
-            .mode(options.mode.into()),
+            .slots(options.drawing.buffers.into())
+            .mode(options.drawing.mode.into()),
     )
 }
 

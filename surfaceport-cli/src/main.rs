@@ -2,6 +2,10 @@
 
 mod child;
 mod demo;
+mod host;
+mod options;
+mod output;
+mod run;
 mod scene;
 
 use std::process::ExitCode;
@@ -19,8 +23,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Shows what a child process draws.
-    Demo(demo::Options),
+    /// Show what a child process draws.
+    Demo(demo::DemoOptions),
+    /// Show what any child draws that uses the library.
+    Host(host::HostOptions),
     /// The child of `demo`; started by it.
     #[command(hide = true)]
     DemoChild(child::Options),
@@ -28,14 +34,12 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Demo(options) => demo::run(&options).map_err(Into::into),
-        Command::DemoChild(options) => child::run(&options),
+        Command::Demo(options) => demo::run(options),
+        Command::Host(options) => host::run(options),
+        Command::DemoChild(options) => child::run(&options).map(|()| ExitCode::SUCCESS),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("surfaceport: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    done.unwrap_or_else(|error| {
+        eprintln!("surfaceport: {error:#}");
+        ExitCode::FAILURE
+    })
 }

@@ -1,0 +1,27 @@
+//! `host`: shows what any child draws that uses the library.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use surfaceport::Command;
+
+use crate::options::Options;
+use crate::run::{self, Job};
+
+/// `host`'s options.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  surfaceport host --headless --duration 3s -- ./my-renderer")]
+pub(crate) struct HostOptions {
+    #[command(flatten)]
+    options: Options,
+    /// The child: a program that uses the library, and its arguments.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// Starts the command as the child, and shows what it draws.
+pub(crate) fn run(host: HostOptions) -> anyhow::Result<ExitCode> {
+    let (program, arguments) = host.command.split_first().expect("clap requires one");
+    let command = Command::new(program).args(arguments);
+    run::run(Job { options: host.options, command, counted: false })
+}
