@@ -8,6 +8,7 @@ mod host;
 mod layers;
 mod licences;
 mod loom;
+mod mac;
 mod project;
 mod run;
 mod suite;
@@ -59,6 +60,8 @@ enum Check {
     },
     /// Run the library's tests under the address sanitizer
     Asan,
+    /// Check and link the macOS side, without a Mac
+    Mac,
 }
 
 fn main() -> ExitCode {
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Check::Loom { max_preemptions } => loom::run(max_preemptions),
         Check::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
         Check::Asan => asan::run(),
+        Check::Mac => mac::run(),
     };
     match result {
         Ok(project::Verdict::Passed { summary, not_run }) => {
