@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use crate::error::Error;
 use crate::geometry::{Damage, Size, SurfaceDescriptor};
 use crate::outcome::{FrameId, Outcome};
+use crate::swapchain::record::{FrameRecord, USER_BYTES};
 use crate::sync::{AtomicU64, Ordering};
 use crate::sys::{BorrowedHandle, Handle, Mapping, SurfaceMemory};
 use crate::time::Timestamp;
@@ -135,10 +136,13 @@ impl PixelView<'_> {
     pub fn copy_row(&self, y: u32, out: &mut [u8]) -> usize {
         let len = out.len().min(self.descriptor.row_bytes() as usize);
         let (Some(row), Some(out)) = (self.row_words(y), out.get_mut(..len)) else { return 0 };
-        for (bytes, word) in out.chunks_mut(8).zip(row) {
-            for (to, from) in bytes.iter_mut().zip(word.to_ne_bytes()) {
-                *to = from;
-            }
+        let (whole, rest) = out.as_chunks_mut();
+        let mut row = row;
+        for (bytes, word) in whole.iter_mut().zip(&mut row) {
+            *bytes = word.to_ne_bytes();
+        }
+        for (byte, from) in rest.iter_mut().zip(row.next().unwrap_or(0).to_ne_bytes()) {
+            *byte = from;
         }
         len
     }
@@ -235,7 +239,11 @@ impl SwapchainId {
 pub(crate) trait Lessor: fmt::Debug + Send + Sync {
     /// Which set of surfaces it is.
     fn id(&self) -> SwapchainId;
-    /// The slot is not needed any more.
+    /// The process that drew, if it is known.
+    fn child_pid(&self) -> Option<u32>;
+    /// One lease more of a slot.
+    fn share(&self, slot: u8);
+    /// One lease of a slot is over; with the last, it is the child's again.
     fn give_back(&self, slot: u8);
     /// What became of a frame; called once for each.
     fn report(&self, id: FrameId, outcome: Outcome);
@@ -254,21 +262,49 @@ pub struct Lease {
     slot: u8,
     size: Size,
     damage: Damage,
+    record: FrameRecord,
     taken_at: Timestamp,
     reported: bool,
 }
 
 impl Lease {
+    /// The first lease of a slot that was just taken.
     pub(crate) fn new(
         surface: Arc<Surface>,
         lessor: Arc<dyn Lessor>,
-        id: FrameId,
-        slot: u8,
-        size: Size,
+        (id, slot): (FrameId, u8),
         damage: Damage,
+        record: FrameRecord,
         taken_at: Timestamp,
     ) -> Self {
-        Self { surface, lessor, id, slot, size, damage, taken_at, reported: false }
+        let size = record.extent.unwrap_or(surface.descriptor().size());
+        Self { surface, lessor, id, slot, size, damage, record, taken_at, reported: false }
+    }
+
+    /// Another lease of the same frame, for something that looks at it beside
+    /// the pane: the child gets the slot back when both are dropped. What
+    /// becomes of the frame is for the first one to say.
+    ///
+    /// ```
+    /// use surfaceport::{Lease, Pane};
+    ///
+    /// /// Shows a frame, and gives it back to look at.
+    /// fn show(pane: &mut impl Pane, lease: Lease) -> Result<Lease, surfaceport::Error> {
+    ///     let copy = lease.share();
+    ///     pane.present(lease)?;
+    ///     Ok(copy)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn share(&self) -> Self {
+        self.lessor.share(self.slot);
+        Self {
+            surface: Arc::clone(&self.surface),
+            lessor: Arc::clone(&self.lessor),
+            damage: self.damage,
+            reported: true,
+            ..*self
+        }
     }
 
     /// The surface.
@@ -311,6 +347,30 @@ impl Lease {
     /// Adds what changed in frames that were taken but never shown.
     pub(crate) fn add_damage(&mut self, damage: &Damage) {
         self.damage.union(damage);
+    }
+
+    /// The process that drew it, where the kernel tells.
+    #[must_use]
+    pub fn child_pid(&self) -> Option<u32> {
+        self.lessor.child_pid()
+    }
+
+    /// What the child attached; zeros if it attached nothing.
+    #[must_use]
+    pub fn user_data(&self) -> [u8; USER_BYTES] {
+        self.record.user.unwrap_or([0; USER_BYTES])
+    }
+
+    /// When the child says that it presented the frame.
+    #[must_use]
+    pub fn presented_at(&self) -> Timestamp {
+        Timestamp::from_nanos(self.record.presented_at)
+    }
+
+    /// The begin-frame that the child says it answers.
+    #[must_use]
+    pub fn begin_frame(&self) -> Option<Timestamp> {
+        (self.record.begin_frame != 0).then(|| Timestamp::from_nanos(self.record.begin_frame))
     }
 
     /// When the host took it.

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use support::counts::{
     Counts, Observer, Random, STOP, WATCHDOG, accountant, each_frame, scaled, settle,
 };
-use support::{free_running, hash, parameter, run_child, start, swapchain};
+use support::{frame, free_running, hash, parameter, run_child, start, swapchain, watchdog};
 use surfaceport::{
-    Canvas, Command, Damage, Deadline, Error, Event, Frame, Rect, Renderer, Restart, Session, Size,
+    Canvas, Command, Damage, Deadline, Error, Event, Frame, Lease, Rect, Renderer, Restart,
+    Session, Size,
 };
 
 /// Not a test of its own: what the others start.
@@ -368,4 +369,39 @@ fn damage_and_age_never_say_too_little() {
     }
     println!("{superseded} superseded; {partial} times partial damage of several frames");
     assert!(partial > 0);
+}
+
+/// The hash of what a lease's surface holds now.
+fn hash_of(lease: &Lease) -> u64 {
+    let view = lease.surface().view().unwrap();
+    hash((0..lease.size().height).flat_map(|y| view.row_words(y).unwrap()))
+}
+
+#[test]
+fn a_shared_lease_keeps_its_slot() {
+    let _watchdog = watchdog("shared leases");
+    let command = start("free").env("SLOTS", "2").env("FIFO", "1");
+    let mut session = Session::spawn(command).unwrap();
+    let first = frame(&mut session);
+    let (user, pid) = (first.user_data(), first.child_pid());
+    assert_eq!(pid, session.child_pid());
+    let lease = first.into_lease();
+    assert_eq!((lease.user_data(), lease.child_pid()), (user, pid));
+    assert!(lease.presented_at() <= lease.taken_at());
+    let shared = lease.share();
+    let again = shared.share();
+    drop(lease);
+    drop(again);
+    assert_eq!(session.stats().shown, 1);
+    let second = frame(&mut session);
+    // The child has no slot: the first is still held.
+    assert!(session.next_frame(Duration::from_millis(50)).unwrap().is_none());
+    assert_eq!(hash_of(&shared), u64::from_le_bytes(*user.first_chunk().unwrap()));
+    drop(shared);
+    assert_eq!(frame(&mut session).id().sequence, 3);
+    drop(second);
+    // Each frame has one outcome, however many leases there were.
+    session.close_child(Duration::from_secs(20));
+    let stats = session.stats();
+    assert_eq!((stats.presented - stats.lost, stats.shown), (3, 3), "{stats:?}");
 }

@@ -697,3 +697,19 @@ fn a_wish_after_the_last_dispatch_is_heard_by_poll() {
     assert!(matches!(session.dispatch().unwrap(), Some(Event::Frame(_))));
     drop(first);
 }
+
+#[test]
+fn restarts_that_were_meant_are_forgotten() {
+    let _watchdog = watchdog("forgotten restarts");
+    let restart = Restart::default().delay(Duration::from_millis(1)).limit(1);
+    let mut session = Session::spawn(start("paced").restart(restart)).unwrap();
+    for _ in 0..3 {
+        frame(&mut session);
+        session.forget_restarts();
+        session.kill_child();
+        assert_eq!(exited(&mut session).1, Some(Duration::from_millis(1)));
+    }
+    frame(&mut session);
+    session.kill_child();
+    assert_eq!(exited(&mut session).1, None);
+}

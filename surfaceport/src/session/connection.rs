@@ -104,11 +104,12 @@ impl Connection {
         let (host_bell, host_ringer) = bell::to_host()?;
         let (child_ringer, child_bell) = bell::to_child()?;
         page.control().begin_frame.post(cx.wanted.begin_frame);
+        let link = Link::new(page, child_ringer, own, tally, child.pid());
         let connection = Self {
             child,
             channel,
             bell: host_bell,
-            link: Arc::new(Link::new(page, child_ringer, own, tally)),
+            link: Arc::new(link),
             phase: Phase::Greeting { due: None, handles: Some([host_ringer, child_bell]) },
             connected: false,
             deadline: Some((

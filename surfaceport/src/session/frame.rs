@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::geometry::{Damage, Size};
 use crate::outcome::{FrameId, Outcome};
 use crate::surface::{Lease, PixelView, Surface};
-use crate::swapchain::record::{FrameRecord, USER_BYTES};
+use crate::swapchain::record::USER_BYTES;
 use crate::time::Timestamp;
 
 /// A whole frame that a child drew, held by the host.
@@ -33,12 +33,11 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub struct Frame {
     lease: Lease,
-    record: FrameRecord,
 }
 
 impl Frame {
-    pub(super) fn new(lease: Lease, record: FrameRecord) -> Self {
-        Self { lease, record }
+    pub(super) fn new(lease: Lease) -> Self {
+        Self { lease }
     }
 
     /// Which frame it is.
@@ -65,22 +64,28 @@ impl Frame {
         self.lease.damage()
     }
 
+    /// The process that drew it, where the kernel tells.
+    #[must_use]
+    pub fn child_pid(&self) -> Option<u32> {
+        self.lease.child_pid()
+    }
+
     /// What the child attached; zeros if it attached nothing.
     #[must_use]
     pub fn user_data(&self) -> [u8; USER_BYTES] {
-        self.record.user.unwrap_or([0; USER_BYTES])
+        self.lease.user_data()
     }
 
     /// When the child says that it presented the frame.
     #[must_use]
     pub fn presented_at(&self) -> Timestamp {
-        Timestamp::from_nanos(self.record.presented_at)
+        self.lease.presented_at()
     }
 
     /// The begin-frame that the child says it answers.
     #[must_use]
     pub fn begin_frame(&self) -> Option<Timestamp> {
-        (self.record.begin_frame != 0).then(|| Timestamp::from_nanos(self.record.begin_frame))
+        self.lease.begin_frame()
     }
 
     /// When the host took it.

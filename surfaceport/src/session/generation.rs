@@ -16,7 +16,7 @@ use crate::swapchain::feedback::FeedbackWriter;
 use crate::swapchain::host::{Account, Host};
 use crate::swapchain::page::Block;
 use crate::swapchain::word::Word;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::time::Timestamp;
 use crate::wire::Setup;
 
@@ -65,14 +65,21 @@ pub(super) struct Link {
     /// Wakes the session, when the last frame of an old generation is dropped.
     pub(super) own: Arc<Ringer>,
     pub(super) tally: Arc<Tally>,
+    child_pid: Option<u32>,
     /// Private to the host and held for a few stores only; frames are dropped
     /// from any thread.
     feedback: Mutex<FeedbackWriter>,
 }
 
 impl Link {
-    pub(super) fn new(page: Page, child: Ringer, own: Arc<Ringer>, tally: Arc<Tally>) -> Self {
-        Self { page, child, own, tally, feedback: Mutex::default() }
+    pub(super) fn new(
+        page: Page,
+        child: Ringer,
+        own: Arc<Ringer>,
+        tally: Arc<Tally>,
+        child_pid: Option<u32>,
+    ) -> Self {
+        Self { page, child, own, tally, child_pid, feedback: Mutex::default() }
     }
 
     fn report(&self, id: FrameId, outcome: Outcome) {
@@ -89,7 +96,14 @@ pub(super) struct Generation {
     number: u32,
     link: Arc<Link>,
     account: Account,
-    surfaces: Vec<Arc<Surface>>,
+    surfaces: Vec<Slot>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    surface: Arc<Surface>,
+    /// Leases of it, while it is held.
+    leases: AtomicU32,
 }
 
 impl Generation {
@@ -104,7 +118,7 @@ impl Generation {
 
     /// Bytes of memory that it keeps alive.
     pub(super) fn bytes(&self) -> u64 {
-        self.surfaces.iter().map(|surface| surface.memory_bytes()).sum()
+        self.surfaces.iter().map(|slot| slot.surface.memory_bytes()).sum()
     }
 
     /// Whether it has been retired and none of its frames is held.
@@ -118,7 +132,22 @@ impl Lessor for Generation {
         self.id
     }
 
+    fn child_pid(&self) -> Option<u32> {
+        self.link.child_pid
+    }
+
+    fn share(&self, slot: u8) {
+        if let Some(slot) = self.surfaces.get(usize::from(slot)) {
+            slot.leases.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     fn give_back(&self, slot: u8) {
+        // What was done under the other leases was done before the release.
+        let leases = self.surfaces.get(usize::from(slot)).map(|slot| &slot.leases);
+        if leases.is_some_and(|leases| leases.fetch_sub(1, Ordering::AcqRel) != 1) {
+            return;
+        }
         let released = self.account.release(&self.block().word.0, slot);
         if released.ring {
             self.link.child.ring();
@@ -152,9 +181,10 @@ impl Current {
     ) -> Result<Self, Error> {
         let surfaces = handles
             .map(|handle| {
-                Surface::import(handle, setup.surface, setup.bytes_per_slot).map(Arc::new)
+                let surface = Surface::import(handle, setup.surface, setup.bytes_per_slot)?;
+                Ok(Slot { surface: Arc::new(surface), leases: AtomicU32::new(0) })
             })
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect::<Result<Vec<_>, Error>>()?;
         let generation = Arc::new(Generation {
             id: SwapchainId::new(),
             number: setup.generation,
@@ -193,8 +223,11 @@ impl Current {
             link.child.ring();
         }
         let Some(taken) = take.frame else { return Ok(None) };
-        let surface =
-            generation.surfaces.get(usize::from(taken.slot)).ok_or(Violation::SlotOutOfRange)?;
+        let Some(Slot { surface, leases }) = generation.surfaces.get(usize::from(taken.slot))
+        else {
+            return Err(Violation::SlotOutOfRange);
+        };
+        leases.store(1, Ordering::Relaxed);
         link.tally.presented(1 + taken.superseded);
         link.tally.count(Outcome::Superseded, taken.superseded);
         let whole = surface.descriptor().size();
@@ -203,15 +236,15 @@ impl Current {
         self.last = taken.sequence;
         let id = FrameId { generation: generation.number, sequence: taken.sequence };
         let lessor = Arc::clone(generation);
-        let size = record.extent.unwrap_or(whole);
-        let now = Timestamp::now();
-        let mut lease = Lease::new(Arc::clone(surface), lessor, id, taken.slot, size, damage, now);
+        let (surface, now) = (Arc::clone(surface), Timestamp::now());
+        let mut lease = Lease::new(surface, lessor, (id, taken.slot), damage, record, now);
         // The lease is there, so that the slot comes back in any case.
+        let size = lease.size();
         if !(size.is_valid() && size.fits(whole)) {
             lease.report(Outcome::Lost);
             return Err(Violation::BadGeometry);
         }
-        Ok(Some(Frame::new(lease, record)))
+        Ok(Some(Frame::new(lease)))
     }
 
     /// No more frames are taken of this: what is unread has this outcome. The

@@ -557,6 +557,13 @@ impl Session {
         }
     }
 
+    /// Forgets that children had to be started again, for a host that meant
+    /// them to end: the next one follows after the first delay of
+    /// [`Restart`](crate::Restart), and the limit counts from now.
+    pub fn forget_restarts(&mut self) {
+        self.restarts.clear();
+    }
+
     /// Ends the session politely: asks the child to end, waits for that, and
     /// ends it when the time is over. Frames that are held stay valid. Unread
     /// frames are lost.
