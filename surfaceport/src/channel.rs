@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use crate::error::{Error, Violation};
+use crate::input::{Gate, Input, Verdict};
 pub(crate) use crate::sys::{BorrowedHandle, Handle, Sent, Source, borrow};
 use crate::sys::{Endpoint, Received};
 use crate::wire::{FromChild, FromHost, MAX_MESSAGE_BYTES};
 
 /// Messages that wait for room; a peer that lets more pile up does not read.
+/// Input is not among them: it has a limit of its own, and is thrown away.
 const MAX_QUEUED: usize = 64;
 
 /// One side of the connection.
@@ -17,6 +19,7 @@ pub(crate) struct Channel {
     inbox: Box<[u8; MAX_MESSAGE_BYTES]>,
     handles: Vec<Handle>,
     outbox: VecDeque<Vec<u8>>,
+    gate: Gate,
 }
 
 impl fmt::Debug for Channel {
@@ -49,6 +52,7 @@ impl Channel {
             inbox: Box::new([0; MAX_MESSAGE_BYTES]),
             handles: Vec::new(),
             outbox: VecDeque::new(),
+            gate: Gate::default(),
         }
     }
 
@@ -106,11 +110,30 @@ impl Channel {
                 |queued: &[u8]| matches!(FromHost::decode(queued, 0), Ok(FromHost::Configure(_)));
             self.outbox.retain(|queued| !is_configure(queued));
         }
-        if self.outbox.len() >= MAX_QUEUED {
+        let others = self.outbox.iter().filter(|queued| queued_input(queued).is_none()).count();
+        if others >= MAX_QUEUED && !matches!(message, FromHost::Input(_)) {
             return Err(Violation::NotReading.into());
         }
         self.outbox.push_back(packet.to_vec());
         Ok(Sent::Full)
+    }
+
+    /// Host: sends an input, queues it, or joins it to one that waits. `None`: it
+    /// was thrown away, because too much waits.
+    pub(crate) fn send_input(&mut self, input: Input) -> Result<Option<Sent>, Error> {
+        let waiting = self.outbox.iter().filter(|queued| queued_input(queued).is_some()).count();
+        let last = self.outbox.back().and_then(|queued| queued_input(queued));
+        match self.gate.judge(input, waiting, last) {
+            Verdict::Append => self.send_to_child(&FromHost::Input(input), &[]).map(Some),
+            Verdict::Replace(merged) => {
+                self.outbox.pop_back();
+                let mut buffer = [0; MAX_MESSAGE_BYTES];
+                self.outbox.push_back(FromHost::Input(merged).encode(&mut buffer).to_vec());
+                Ok(Some(Sent::Full))
+            }
+            Verdict::Forget => Ok(Some(Sent::Done)),
+            Verdict::Drop => Ok(None),
+        }
     }
 
     /// Child: sends a message, if there is room.
@@ -143,5 +166,13 @@ impl Channel {
     /// What to wait on.
     pub(crate) fn source(&self) -> Source<'_> {
         self.endpoint.source()
+    }
+}
+
+/// The input in a packet, if it is one.
+fn queued_input(packet: &[u8]) -> Option<Input> {
+    match FromHost::decode(packet, 0) {
+        Ok(FromHost::Input(input)) => Some(input),
+        _ => None,
     }
 }

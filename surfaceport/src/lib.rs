@@ -59,6 +59,7 @@ mod format;
 #[doc(hidden)]
 pub mod fuzzing;
 mod geometry;
+mod input;
 mod mode;
 mod outcome;
 mod sync;
@@ -96,6 +97,7 @@ pub use format::{ColorSpace, Format};
 pub use geometry::{
     Damage, GeometryError, MAX_SIDE, MAX_STRIDE, Rect, STRIDE_ALIGN, Scale, Size, SurfaceDescriptor,
 };
+pub use input::{Button, Input, KeyCode, KeyState, Modifiers, Point, PointerAction};
 pub use mode::PresentMode;
 pub use outcome::{FrameId, Outcome};
 pub use time::{Deadline, Timestamp};

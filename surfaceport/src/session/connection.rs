@@ -13,6 +13,7 @@ use crate::bell::{self, HostBell, Ringer};
 use crate::channel::{Channel, Handle};
 use crate::child::{Child, Limits};
 use crate::error::{Error, Exit, ExitReason, Violation};
+use crate::input::Point;
 use crate::outcome::Outcome;
 use crate::page::Page;
 use crate::swapchain::begin_frame::BeginFrame;
@@ -33,6 +34,10 @@ const REAP_RETRY: Duration = Duration::from_millis(50);
 pub(super) struct Wanted {
     pub(super) configure: Configure,
     pub(super) begin_frame: BeginFrame,
+    /// Where the pointer is, while it is in the pane.
+    pub(super) pointer: Option<Point>,
+    /// Whether keys come here.
+    pub(super) focus: bool,
 }
 
 /// What the session lends for a while.
@@ -74,6 +79,8 @@ pub(super) struct Connection {
     bell: HostBell,
     link: Arc<Link>,
     phase: Phase,
+    /// The child takes input.
+    takes_input: bool,
     connected: bool,
     /// When the child is ended: no Hello, or no exit.
     deadline: Option<(Timestamp, ExitReason)>,
@@ -111,6 +118,7 @@ impl Connection {
             bell: host_bell,
             link: Arc::new(link),
             phase: Phase::Greeting { due: None, handles: Some([host_ringer, child_bell]) },
+            takes_input: false,
             connected: false,
             deadline: Some((
                 cx.now + cx.limits.handshake,
@@ -158,6 +166,10 @@ impl Connection {
 
     pub(super) fn is_live(&self) -> bool {
         matches!(self.phase, Phase::Live)
+    }
+
+    pub(super) fn takes_input(&self) -> bool {
+        self.is_live() && self.takes_input
     }
 
     pub(super) fn surfaces(&self) -> Option<&Current> {

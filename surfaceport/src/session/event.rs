@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::frame::Frame;
 use crate::error::Exit;
 use crate::geometry::{Scale, Size, SurfaceDescriptor};
+use crate::input::Input;
 use crate::mode::PresentMode;
 
 /// What happened, from [`Session::dispatch`](crate::Session::dispatch).
@@ -97,6 +98,8 @@ pub struct Stats {
     pub messages_dropped: u64,
     /// Old events that were thrown away because the host did not fetch them.
     pub events_dropped: u64,
+    /// Inputs that were thrown away because the child did not read.
+    pub inputs_dropped: u64,
     /// Setups that were refused.
     pub setups_refused: u64,
     /// Frames that were found without a bell.
@@ -122,6 +125,9 @@ pub enum RendererEvent {
     },
     /// A message: its bytes mean what the two programs agreed on.
     Message(Vec<u8>),
+    /// Something that the user did. A renderer that does not fetch them keeps
+    /// the oldest few: no key stays down for it.
+    Input(Input),
     /// The host asks the child to end.
     Bye,
 }

@@ -14,6 +14,7 @@ use crate::channel::Channel;
 use crate::child::{Child, Command, Limits, Process};
 use crate::error::{Error, Exit, ExitReason, Violation};
 use crate::geometry::{Scale, Size};
+use crate::input::{Input, PointerAction};
 use crate::time::{Deadline, Timestamp};
 use crate::wait::{Fired, Token, Trigger, WaitSet};
 use crate::wire::{Configure, FromHost, UserBytes};
@@ -529,6 +530,41 @@ impl Session {
             }
             _ => Err(Error::NotConnected),
         }
+    }
+
+    /// Sends what the user did in the pane to the child, if it takes input.
+    ///
+    /// It never waits. For a child that does not read, moves and scrolling
+    /// become one input each, and once too much waits, new input is thrown away
+    /// and counted ([`Stats::inputs_dropped`]); a key or button that the child
+    /// heard of is always released. A child that is started later is told where
+    /// the pointer is and whether it has the focus.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`] and its like if the system fails. That there is no child at
+    /// the moment is no error.
+    pub fn send_input(&mut self, input: Input) -> Result<(), Error> {
+        match input {
+            Input::Pointer { action: PointerAction::Left, .. } => self.wanted.pointer = None,
+            Input::Pointer { at, .. } => self.wanted.pointer = Some(at),
+            Input::Focus(focus) => self.wanted.focus = focus,
+            Input::Key { .. } => {}
+        }
+        let mut cx = context!(self);
+        match &mut self.state {
+            State::Running(connection) => match connection.send_input(input, &mut cx) {
+                Err(Error::NotConnected) => Ok(()),
+                sent => sent,
+            },
+            State::Resting(_) | State::Over(_) => Ok(()),
+        }
+    }
+
+    /// Whether there is a child that takes input.
+    #[must_use]
+    pub fn takes_input(&self) -> bool {
+        matches!(&self.state, State::Running(connection) if connection.takes_input())
     }
 
     /// Sends what a later child is told with Welcome.

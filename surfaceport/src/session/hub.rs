@@ -12,12 +12,15 @@ use super::event::RendererEvent;
 use crate::bell::{ChildBell, Ringer};
 use crate::channel::{BorrowedHandle, Channel, Incoming, Sent};
 use crate::error::{Error, Violation};
+use crate::input::{Gate, Input, Verdict};
 use crate::outcome::{FrameId, Outcome};
 use crate::page::Page;
 use crate::swapchain::feedback::{FEEDBACK_ENTRIES, FeedbackReader};
 use crate::time::{Deadline, Timestamp};
 use crate::wait::{Token, Trigger, WaitSet};
-use crate::wire::{Bye, Configure, FromChild, FromHost, Hello, Refusal, VERSIONS, Welcome};
+use crate::wire::{
+    Bye, Configure, FromChild, FromHost, Hello, Refusal, VERSIONS, Welcome, feature,
+};
 
 /// How often a child that never has to wait looks whether the host still lives.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -31,6 +34,7 @@ pub(super) struct Hub {
     channel: RefCell<Channel>,
     bell: RefCell<ChildBell>,
     events: RefCell<VecDeque<RendererEvent>>,
+    gate: RefCell<Gate>,
     /// The last Configure that came, and whether it was handed out.
     configure: Cell<Configure>,
     configure_is_news: Cell<bool>,
@@ -94,6 +98,7 @@ impl Hub {
             channel: RefCell::new(channel),
             bell: RefCell::new(bell),
             events: RefCell::default(),
+            gate: RefCell::default(),
             generation: Cell::new(0),
             bytes: Cell::default(),
             retired: Cell::new(0),
@@ -159,10 +164,35 @@ impl Hub {
                     // Whatever waits need not wait on: nothing more will come.
                     self.gone.set(true);
                 }
+                Incoming::Message(FromHost::Input(input), _) => {
+                    if self.welcome.features & feature::INPUT == 0 {
+                        return Err(Violation::UnknownMessage.into());
+                    }
+                    self.hear(input);
+                }
                 Incoming::Message(FromHost::Welcome(_), _) => {
                     return Err(Violation::WrongState.into());
                 }
             }
+        }
+    }
+
+    /// Keeps an input, within bounds: not every renderer asks for events.
+    fn hear(&self, input: Input) {
+        let mut events = self.events.borrow_mut();
+        let queued = |event: &RendererEvent| match event {
+            RendererEvent::Input(input) => Some(*input),
+            _ => None,
+        };
+        let waiting = events.iter().filter_map(queued).count();
+        let last = events.back().and_then(queued);
+        match self.gate.borrow_mut().judge(input, waiting, last) {
+            Verdict::Append => events.push_back(RendererEvent::Input(input)),
+            Verdict::Replace(merged) => {
+                events.pop_back();
+                events.push_back(RendererEvent::Input(merged));
+            }
+            Verdict::Forget | Verdict::Drop => {}
         }
     }
 

@@ -50,6 +50,10 @@ impl<'a> Reader<'a> {
         self.take().map(u32::from_le_bytes)
     }
 
+    pub(super) fn i32(&mut self) -> Result<i32, Violation> {
+        self.take().map(i32::from_le_bytes)
+    }
+
     pub(super) fn u64(&mut self) -> Result<u64, Violation> {
         self.take().map(u64::from_le_bytes)
     }
@@ -102,6 +106,10 @@ impl<'b> Writer<'b> {
     }
 
     pub(super) fn u32(self, value: u32) -> Self {
+        self.bytes(&value.to_le_bytes())
+    }
+
+    pub(super) fn i32(self, value: i32) -> Self {
         self.bytes(&value.to_le_bytes())
     }
 

@@ -2,11 +2,12 @@
 
 use crate::error::Violation;
 use crate::geometry::{Scale, Size};
+use crate::input::Input;
 
 use super::codec::{self, Reader, Writer};
 use super::{
-    Bye, MAX_MESSAGE_BYTES, MAX_SLOTS, MIN_SLOTS, UserBytes, WELCOME_HANDLES, exact_handles, kind,
-    no_handles,
+    Bye, MAX_MESSAGE_BYTES, MAX_SLOTS, MIN_SLOTS, UserBytes, WELCOME_HANDLES, exact_handles, input,
+    kind, no_handles,
 };
 
 /// A message from the host to the child.
@@ -28,6 +29,8 @@ pub(crate) enum FromHost<'a> {
     Bye(Bye),
     /// The host won't have a Hello or a Setup.
     Refused(Refused),
+    /// Pointer, key or focus, if the child has the feature.
+    Input(Input),
 }
 
 impl<'a> FromHost<'a> {
@@ -58,6 +61,9 @@ impl<'a> FromHost<'a> {
             kind::MESSAGE => UserBytes::decode(body, handles).map(Self::Message),
             kind::BYE => Bye::decode(body, handles).map(Self::Bye),
             kind::REFUSED => Refused::decode(body, handles).map(Self::Refused),
+            kind::POINTER | kind::KEY | kind::FOCUS => {
+                input::decode(number, body, handles).map(Self::Input)
+            }
             _ => Err(Violation::UnknownMessage),
         }
     }
@@ -75,6 +81,7 @@ impl<'a> FromHost<'a> {
             Self::Message(bytes) => bytes.encode(out),
             Self::Bye(bye) => bye.encode(out),
             Self::Refused(refused) => refused.encode(out),
+            Self::Input(input) => input::encode(*input, out),
         }
     }
 
@@ -86,7 +93,8 @@ impl<'a> FromHost<'a> {
             | Self::Configure(_)
             | Self::Message(_)
             | Self::Bye(_)
-            | Self::Refused(_) => 0,
+            | Self::Refused(_)
+            | Self::Input(_) => 0,
         }
     }
 }

@@ -13,6 +13,7 @@
 mod codec;
 mod from_child;
 mod from_host;
+mod input;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod samples;
 #[cfg(test)]
@@ -25,7 +26,6 @@ use codec::{Reader, Writer};
 
 pub(crate) use from_child::{FromChild, Hello, Setup};
 pub(crate) use from_host::{Configure, FromHost, Refusal, Refused, Welcome};
-#[cfg(any(test, fuzzing))]
 pub(crate) use version::feature;
 pub(crate) use version::{Agreed, SUPPORTED, VERSIONS, negotiate};
 
@@ -63,8 +63,8 @@ pub(crate) mod kind {
     pub(crate) const BYE: u32 = 7;
     pub(crate) const REFUSED: u32 = 8;
 
-    // 64 to 127 are set aside for input and what goes with it. Until both
-    // sides agree on the feature, these are unknown like any other.
+    // 64 to 127 are for input and what goes with it. Unless both sides agree on
+    // the feature, these are unknown like any other.
     pub(crate) const POINTER: u32 = 64;
     pub(crate) const KEY: u32 = 65;
     pub(crate) const FOCUS: u32 = 66;

@@ -3,6 +3,7 @@
 
 use crate::format::{ColorSpace, Format};
 use crate::geometry::{MAX_SIDE, MAX_STRIDE, Scale, Size, SurfaceDescriptor};
+use crate::input::{Button, Input, KeyCode, KeyState, Modifiers, Point, PointerAction};
 use crate::mode::PresentMode;
 
 use super::{
@@ -25,7 +26,8 @@ fn setup(size: Size, format: Format, stride: u32) -> Option<Setup> {
 /// What a child may say, by name.
 pub(crate) fn from_child() -> Vec<(&'static str, FromChild<'static>)> {
     let mut samples = vec![
-        ("hello", FromChild::Hello(Hello::OURS)),
+        ("hello", FromChild::Hello(Hello { features: 0, ..Hello::OURS })),
+        ("hello_input", FromChild::Hello(Hello::OURS)),
         (
             "hello_all_features",
             FromChild::Hello(Hello {
@@ -149,8 +151,43 @@ pub(crate) fn from_host() -> Vec<(&'static str, FromHost<'static>)> {
         ("refused_size", refused(2, Refusal::OverSize { asked: Size::new(9000, 1), largest: hd })),
         ("refused_resources", refused(u32::MAX, Refusal::Resources)),
     ];
+    samples.extend(inputs().into_iter().map(|(name, input)| (name, FromHost::Input(input))));
     for (name, text) in [("message_empty", ""), ("message", "hello")] {
         samples.extend(UserBytes::new(text.as_bytes()).map(|text| (name, FromHost::Message(text))));
     }
+    samples
+}
+
+/// What a user may do, by name.
+fn inputs() -> Vec<(&'static str, Input)> {
+    let at = Point::new(10.5, 20.0);
+    let all = Modifiers::SHIFT | Modifiers::CONTROL | Modifiers::ALT | Modifiers::META;
+    let key = |code, state, modifiers, character| Input::Key { code, state, modifiers, character };
+    let (a, none) = (KeyCode::keyboard(0x04), Modifiers::NONE);
+    let mut samples = vec![
+        ("pointer_entered", Input::pointer(at, PointerAction::Entered)),
+        (
+            "pointer_moved_far",
+            Input::Pointer {
+                at: Point::from_256ths(i32::MIN, i32::MAX),
+                action: PointerAction::Moved,
+                modifiers: all,
+            },
+        ),
+        ("pointer_left", Input::pointer(Point::default(), PointerAction::Left)),
+        ("pointer_pressed", Input::pointer(at, PointerAction::Pressed(Button::PRIMARY))),
+        ("pointer_scrolled", Input::pointer(at, PointerAction::Scrolled(Point::new(0.0, -53.25)))),
+        ("key_pressed", key(a, KeyState::Pressed, Modifiers::SHIFT, Some('A'))),
+        ("key_repeated", key(a, KeyState::Repeated, none, Some('a'))),
+        ("key_released", key(KeyCode::ESCAPE, KeyState::Released, none, None)),
+        ("key_of_a_terminal", key(KeyCode::UNKNOWN, KeyState::Pressed, none, Some(char::MAX))),
+        ("focus", Input::Focus(true)),
+        ("focus_lost", Input::Focus(false)),
+    ];
+    samples.extend(
+        Button::new(u8::MAX).map(|last| {
+            ("pointer_released_last", Input::pointer(at, PointerAction::Released(last)))
+        }),
+    );
     samples
 }

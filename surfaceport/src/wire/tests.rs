@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use crate::error::{Error, Violation};
 use crate::format::{ColorSpace, Format};
 use crate::geometry::{MAX_SIDE, Scale, Size, SurfaceDescriptor};
+use crate::input::{Button, Input, KeyCode, KeyState, Modifiers, Point, PointerAction};
 use crate::mode::PresentMode;
 
 use super::version::agree;
@@ -63,7 +64,7 @@ fn with_length(mut packet: Vec<u8>) -> Vec<u8> {
 
 #[test]
 fn samples_survive_the_trip() {
-    assert_eq!(samples().len(), 33, "a sample was lost or added");
+    assert_eq!(samples().len(), 46, "a sample was lost or added");
     for (name, sample) in samples() {
         let packet = sample.packet();
         assert_eq!(sample.decode_as(&packet, sample.handles()), Ok(sample), "{name}");
@@ -91,6 +92,15 @@ fn bytes_are_as_documented() {
     assert_eq!(host_sample("retired").packet(), b"\x04\0\0\0\x0c\0\0\0\x01\0\0\0");
     let configure = b"\x05\0\0\0\x18\0\0\0\x02\0\0\0\x01\0\0\0\0\x40\0\0\xb4\0\0\0";
     assert_eq!(host_sample("configure_hidpi").packet(), configure);
+    let pressed = b"\x40\0\0\0\x24\0\0\0\x03\0\0\0\0\0\0\0\x80\x0a\0\0\0\x14\0\0\
+                    \x01\0\0\0\0\0\0\0\0\0\0\0";
+    assert_eq!(host_sample("pointer_pressed").packet(), pressed);
+    let scrolled = b"\x40\0\0\0\x24\0\0\0\x05\0\0\0\0\0\0\0\x80\x0a\0\0\0\x14\0\0\
+                     \0\0\0\0\0\0\0\0\xc0\xca\xff\xff";
+    assert_eq!(host_sample("pointer_scrolled").packet(), scrolled);
+    let key = b"\x41\0\0\0\x18\0\0\0\x04\0\x07\0\x01\0\0\0\x01\0\0\0\x41\0\0\0";
+    assert_eq!(host_sample("key_pressed").packet(), key);
+    assert_eq!(host_sample("focus").packet(), b"\x42\0\0\0\x0c\0\0\0\x01\0\0\0");
     let refused = b"\x08\0\0\0\x20\0\0\0\x02\0\0\0\x04\0\0\0\x01\0\0\0\x28\x23\0\0\
                     \x38\x04\0\0\x80\x07\0\0";
     assert_eq!(host_sample("refused_size").packet(), refused);
@@ -163,8 +173,12 @@ fn a_user_message_may_be_so_long_and_no_longer() {
 #[test]
 fn kinds_of_the_other_direction_and_reserved_ones_are_unknown() {
     let from_child = [kind::HELLO, kind::SETUP, kind::MESSAGE, kind::BYE];
-    let from_host =
-        [kind::WELCOME, kind::RETIRED, kind::CONFIGURE, kind::MESSAGE, kind::BYE, kind::REFUSED];
+    let input = [kind::POINTER, kind::KEY, kind::FOCUS];
+    let from_host = [
+        &[kind::WELCOME, kind::RETIRED, kind::CONFIGURE, kind::MESSAGE, kind::BYE, kind::REFUSED],
+        &input[..],
+    ]
+    .concat();
     for number in (0..=300).chain([0x0101_0101, u32::MAX]) {
         let packet = with_length([&number.to_le_bytes()[..], &[0; 4]].concat());
         let child = FromChild::decode(&packet, 0);
@@ -187,6 +201,8 @@ fn bad_fields_are_refused() {
     let refused = host_sample("refused_resources");
     let version = host_sample("refused_version");
     let features = host_sample("refused_features");
+    let (moved, pressed) = (host_sample("pointer_moved_far"), host_sample("pointer_pressed"));
+    let (scrolled, key) = (host_sample("pointer_scrolled"), host_sample("key_pressed"));
     let slot = 64 * 256;
     #[rustfmt::skip]
     let cases: &[(Any<'_>, usize, usize, &[u64], Violation)] = &[
@@ -229,6 +245,20 @@ fn bad_fields_are_refused() {
         (version, 16, 8, &[1 << 16, u64::MAX], BadField),
         (version, 24, 8, &[1 << 16, u64::MAX], BadField),
         (features, 24, 8, &[1], BadField),
+        (moved, 8, 4, &[3, 4, 6, MAX_32], BadField),     // action
+        (moved, 12, 4, &[16, 1 << 31, MAX_32], BadField), // modifiers
+        (moved, 24, 4, &[1, MAX_32], BadField),          // button of an action without
+        (moved, 28, 4, &[1, MAX_32], BadField),          // distance of an action without
+        (moved, 32, 4, &[1, MAX_32], BadField),
+        (pressed, 8, 4, &[0, 1, 2, 5], BadField),
+        (pressed, 24, 4, &[0, 256, 257, MAX_32], BadField),
+        (pressed, 28, 4, &[1], BadField),
+        (scrolled, 8, 4, &[0, 3], BadField),
+        (scrolled, 24, 4, &[1], BadField),
+        (key, 12, 4, &[3, MAX_32], BadField),            // state
+        (key, 16, 4, &[16, MAX_32], BadField),           // modifiers
+        (key, 20, 4, &[0xd800, 0xdfff, 0x11_0000, MAX_32], BadField), // no character
+        (host_sample("focus"), 8, 4, &[2, MAX_32], BadField),
     ];
     for (sample, offset, width, values, expected) in cases {
         for value in *values {
@@ -378,20 +408,51 @@ fn refusals() -> impl Strategy<Value = Refusal> {
     ]
 }
 
+fn inputs() -> impl Strategy<Value = Input> {
+    let points = || any::<(i32, i32)>().prop_map(|(x, y)| Point::from_256ths(x, y));
+    let modifiers = || (0..16_u32).prop_map(|bits| Modifiers::from_bits(bits).unwrap());
+    let buttons = || (1..=u8::MAX).prop_map(|number| Button::new(number).unwrap());
+    let actions = prop_oneof![
+        Just(PointerAction::Entered),
+        Just(PointerAction::Moved),
+        Just(PointerAction::Left),
+        buttons().prop_map(PointerAction::Pressed),
+        buttons().prop_map(PointerAction::Released),
+        points().prop_map(PointerAction::Scrolled),
+    ];
+    let states =
+        prop::sample::select(&[KeyState::Released, KeyState::Pressed, KeyState::Repeated][..]);
+    let characters = prop::option::of((1..=char::MAX as u32).prop_filter_map("", char::from_u32));
+    prop_oneof![
+        (points(), actions, modifiers()).prop_map(|(at, action, modifiers)| Input::Pointer {
+            at,
+            action,
+            modifiers
+        }),
+        (any::<u32>().prop_map(KeyCode::from_usage), states, modifiers(), characters).prop_map(
+            |(code, state, modifiers, character)| Input::Key { code, state, modifiers, character }
+        ),
+        any::<bool>().prop_map(Input::Focus),
+    ]
+}
+
 /// Any message; user messages borrow the bytes.
 fn messages(text: &[u8]) -> impl Strategy<Value = Any<'_>> {
     let text = UserBytes::new(text).unwrap();
     let bye = any::<u32>().prop_map(|reason| Bye { reason });
+    let input = inputs().prop_map(|input| Any::Host(FromHost::Input(input)));
+    let host_bye = bye.clone().prop_map(|bye| Any::Host(FromHost::Bye(bye)));
     prop_oneof![
         hellos().prop_map(|hello| Any::Child(FromChild::Hello(hello))),
         setups().prop_map(|setup| Any::Child(FromChild::Setup(setup))),
         Just(Any::Child(FromChild::Message(text))),
-        bye.clone().prop_map(|bye| Any::Child(FromChild::Bye(bye))),
+        bye.prop_map(|bye| Any::Child(FromChild::Bye(bye))),
         welcomes().prop_map(|welcome| Any::Host(FromHost::Welcome(welcome))),
         (1..=u32::MAX).prop_map(|generation| Any::Host(FromHost::Retired { generation })),
         configures(1..=u32::MAX).prop_map(|configure| Any::Host(FromHost::Configure(configure))),
         Just(Any::Host(FromHost::Message(text))),
-        bye.prop_map(|bye| Any::Host(FromHost::Bye(bye))),
+        // It takes no more than ten that borrow.
+        prop_oneof![host_bye, input],
         (any::<u32>(), refusals())
             .prop_map(|(subject, why)| Any::Host(FromHost::Refused(Refused { subject, why }))),
     ]
@@ -438,7 +499,7 @@ proptest! {
     /// One known kind, the right length, and anything for fields.
     #[test]
     fn any_fields_keep_the_promise(
-        kind in 0..10_u32,
+        kind in prop_oneof![0..10_u32, 64..70_u32],
         body in prop::collection::vec(prop_oneof![Just(0), Just(1), any::<u8>()], 0..60),
         handles in 0..18_usize,
     ) {

@@ -10,7 +10,7 @@ use super::{Hello, Refusal, Refused, Welcome};
 pub(crate) const VERSIONS: RangeInclusive<u16> = 1..=1;
 
 /// The features that this library has.
-pub(crate) const SUPPORTED: u64 = 0;
+pub(crate) const SUPPORTED: u64 = feature::INPUT;
 
 /// The features' bits. Each is off unless both sides have it.
 #[allow(dead_code, reason = "numbers are reserved before they are used")]

@@ -33,7 +33,7 @@ const fn row(
 #[rustfmt::skip]
 pub(super) const TABLE: &[Row] = &[
     // layer, modules,                              may import: layers,   modules, dependencies
-    row(0, &["error", "geometry", "format"],                    &[0],             &[], &[]),
+    row(0, &["error", "geometry", "format", "input"],           &[0],             &[], &[]),
     row(0, &["time", "outcome", "mode"],                        &[0],             &[], &[]),
     row(0, &["sync"],                                           &[0],             &[], &["loom"]),
     row(1, &["wire"],                                           &[0],             &[], &[]),

@@ -5,13 +5,14 @@ use std::time::Duration;
 use super::{Connection, Context, Phase};
 use crate::channel::{Handle, Incoming, Sent, borrow};
 use crate::error::{Error, ExitReason, Violation};
+use crate::input::{Input, PointerAction};
 use crate::outcome::Outcome;
 use crate::session::event::Event;
 use crate::session::generation::{Current, Retired};
 use crate::wait::{Token, Trigger};
 use crate::wire::{
     Agreed, Bye, FromChild, FromHost, Hello, MAX_SLOTS, Refusal, Refused, Setup, VERSIONS, Welcome,
-    negotiate,
+    feature, negotiate,
 };
 
 /// Messages that are handled at one wake-up; then others have their turn.
@@ -37,7 +38,38 @@ impl Connection {
         cx: &mut Context<'_>,
     ) -> Result<(), Error> {
         let waited = self.channel.is_waiting();
-        match self.channel.send_to_child(message, &[]) {
+        let sent = self.channel.send_to_child(message, &[]);
+        self.see_to(sent, waited, cx)
+    }
+
+    /// Sends an input to a child that takes any.
+    pub(in crate::session) fn send_input(
+        &mut self,
+        input: Input,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Error> {
+        if !self.takes_input() {
+            return Ok(());
+        }
+        let waited = self.channel.is_waiting();
+        match self.channel.send_input(input) {
+            Ok(Some(sent)) => self.see_to(Ok(sent), waited, cx),
+            Ok(None) => {
+                cx.stats.inputs_dropped += 1;
+                Ok(())
+            }
+            Err(error) => self.see_to(Err(error), waited, cx),
+        }
+    }
+
+    /// What follows from an attempt to send, before which messages waited or not.
+    fn see_to(
+        &mut self,
+        sent: Result<Sent, Error>,
+        waited: bool,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Error> {
+        match sent {
             Ok(Sent::Done) => Ok(()),
             Ok(Sent::Full) => {
                 if !waited && self.muted_until.is_none() {
@@ -153,6 +185,15 @@ impl Connection {
                 self.deadline = None;
                 self.stalled_since = Some(cx.now);
                 cx.push(Event::Connected { pid: self.child.pid() });
+                self.takes_input = agreed.features & feature::INPUT != 0;
+                // A child that takes over finds the pointer where it is.
+                let pointer = cx.wanted.pointer;
+                let enter = pointer.map(|at| Input::pointer(at, PointerAction::Entered));
+                let focus = cx.wanted.focus.then_some(Input::Focus(true));
+                for input in enter.into_iter().chain(focus) {
+                    // What it missed because it died at once is no matter.
+                    let _told = self.send_input(input, cx);
+                }
             }
             // This user has too many handles in flight (a child's doing,
             // maybe): try again until the handshake's deadline.
