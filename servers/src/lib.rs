@@ -80,12 +80,18 @@ pub fn start(kind: Kind) -> Option<Server> {
 
 /// The same, of another size.
 pub fn start_sized(kind: Kind, width: u32, height: u32) -> Option<Server> {
+    start_with(kind, width, height, &[])
+}
+
+/// The same, with more arguments on its command line: `-extension MIT-SHM`.
+pub fn start_with(kind: Kind, width: u32, height: u32, more: &[&str]) -> Option<Server> {
     if let Some((_, package)) = kind.needs().iter().find(|(program, _)| !is_installed(program)) {
         println!("not run: {kind:?} needs the package {package}");
         return None;
     }
     let folder = private_folder(kind == Kind::Sway);
     let mut command = command(kind, &folder, width, height);
+    command.args(more);
     let log = fs::File::create(folder.join("log")).unwrap();
     command.env("XDG_RUNTIME_DIR", &folder).stdin(Stdio::null()).stderr(log);
     command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").env_remove("ASAN_OPTIONS");

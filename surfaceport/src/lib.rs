@@ -106,7 +106,7 @@ pub use wire::MAX_USER_BYTES;
 #[cfg(not(loom))]
 pub use child::{Command, Limits, Restart};
 #[cfg(not(loom))]
-pub use pane::{Applied, CopyReason, Fit, HeadlessPane, Pane, PaneStats, Placement, Stacking};
+pub use pane::*;
 #[cfg(not(loom))]
 pub use session::*;
 #[cfg(not(loom))]

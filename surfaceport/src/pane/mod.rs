@@ -3,6 +3,8 @@
 mod headless;
 mod stats;
 mod window;
+#[cfg(all(target_os = "linux", feature = "x11"))]
+mod x11;
 
 use std::os::fd::BorrowedFd;
 
@@ -14,6 +16,8 @@ use crate::time::Timestamp;
 pub use headless::HeadlessPane;
 pub use stats::{CopyReason, PaneStats};
 pub use window::{Applied, Placement, Stacking};
+#[cfg(all(target_os = "linux", feature = "x11"))]
+pub use x11::{X11Pane, X11Path};
 
 /// How a frame is fitted into a pane of another size, while the child is
 /// drawing the right one.

@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part")]
 
 pub mod counts;
+pub mod desk;
+pub mod pattern;
 pub mod raw;
 pub mod roles;
 pub mod trace;
