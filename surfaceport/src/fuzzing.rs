@@ -48,6 +48,15 @@ pub fn control_page(orders: &[u8]) {
     crate::swapchain::hostile::control_page(orders);
 }
 
+/// Parses a buffer that the kernel may have filled on macOS.
+///
+/// # Panics
+///
+/// If the parser breaks its promise.
+pub fn mach_frame(buffer: &[u8]) {
+    crate::sys::mach_frame::check(buffer);
+}
+
 /// Real messages to start from: the target, the seed's name, the packet.
 #[must_use]
 pub fn packets() -> Vec<(&'static str, &'static str, Packet)> {

@@ -81,11 +81,12 @@ fn targets(metadata: &serde_json::Value) -> Result<Vec<String>, String> {
     Ok(all.filter(here).filter_map(|one| one["name"].as_str()).map(str::to_owned).collect())
 }
 
-/// The target's own dictionary, or the only one.
+/// The target's own dictionary, or that of the wire's words.
 fn dictionary(folder: &Path, name: &str) -> Result<Option<PathBuf>, String> {
     let all = if folder.is_dir() { files(folder)? } else { Vec::new() };
     let own = all.iter().find(|path| path.file_stem().is_some_and(|stem| stem == name));
-    Ok(own.or(all.first().filter(|_| all.len() == 1)).cloned())
+    let wire = all.iter().find(|path| path.file_stem().is_some_and(|stem| stem == "wire"));
+    Ok(own.or(wire).cloned())
 }
 
 struct Target {

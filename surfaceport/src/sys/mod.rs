@@ -24,6 +24,10 @@ pub(crate) use linux::*;
 #[cfg(not(target_os = "linux"))]
 compile_error!("surfaceport runs on Linux so far; macOS is being built");
 
+// Only macOS sends such messages; they are checked everywhere.
+#[cfg_attr(not(target_os = "macos"), allow(dead_code))]
+pub(crate) mod mach_frame;
+
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
