@@ -2,6 +2,8 @@
 
 mod headless;
 mod stats;
+#[cfg(all(target_os = "linux", feature = "wayland"))]
+mod wayland;
 mod window;
 #[cfg(all(target_os = "linux", feature = "x11"))]
 mod x11;
@@ -15,6 +17,8 @@ use crate::time::Timestamp;
 
 pub use headless::HeadlessPane;
 pub use stats::{CopyReason, PaneStats};
+#[cfg(all(target_os = "linux", feature = "wayland"))]
+pub use wayland::{HostWindow, WaylandPane};
 pub use window::{Applied, Placement, Stacking};
 #[cfg(all(target_os = "linux", feature = "x11"))]
 pub use x11::{X11Pane, X11Path};

@@ -91,6 +91,7 @@ pub(super) const UNSAFE: &[(&str, &str)] = &[
     ("surfaceport/src/sys/linux/", "system calls that rustix leaves unsafe"),
     ("surfaceport/src/page.rs", "atomics in a mapping"),
     ("surfaceport/src/surface.rs", "pixels in a mapping"),
+    ("surfaceport/src/pane/wayland/server.rs", "the toolkit's wl_display and wl_surface"),
     ("surfaceport/tests/steady_state.rs", "an allocator that counts"),
     ("xtask/src/asan/probe.rs", "what AddressSanitizer must catch"),
 ];

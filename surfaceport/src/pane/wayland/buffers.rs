@@ -1,0 +1,149 @@
+//! The compositor's buffers: one for each slot, made once for each swapchain.
+
+use std::os::fd::AsFd as _;
+
+use wayland_client::QueueHandle;
+use wayland_client::protocol::{wl_buffer::WlBuffer, wl_shm, wl_shm::WlShm};
+
+use super::state::State;
+use crate::error::PaneError;
+use crate::format::Format;
+use crate::surface::{Lease, Surface, SwapchainId};
+
+/// A slot of the child, as the compositor knows it.
+#[derive(Debug)]
+struct Buffer {
+    key: u64,
+    swapchain: SwapchainId,
+    slot: usize,
+    buffer: WlBuffer,
+    /// Held from the commit to the compositor's release.
+    lease: Option<Lease>,
+}
+
+/// All buffers that the compositor has or may still read.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    all: Vec<Buffer>,
+    last_key: u64,
+}
+
+impl Buffers {
+    /// The buffer of a frame's slot, made if it is not there yet.
+    pub(super) fn of(
+        &mut self,
+        lease: &Lease,
+        shm: &WlShm,
+        formats: &[wl_shm::Format],
+        queue: &QueueHandle<State>,
+    ) -> Result<(u64, WlBuffer), PaneError> {
+        let (swapchain, slot) = (lease.swapchain_id(), lease.slot());
+        let same = |buffer: &&Buffer| buffer.swapchain == swapchain && buffer.slot == slot;
+        if let Some(known) = self.all.iter().find(same) {
+            return Ok((known.key, known.buffer.clone()));
+        }
+        let key = self.last_key + 1;
+        let buffer = import(lease.surface(), key, shm, formats, queue)?;
+        self.last_key = key;
+        self.all.push(Buffer { key, swapchain, slot, buffer: buffer.clone(), lease: None });
+        Ok((key, buffer))
+    }
+
+    /// The compositor has the frame from now on. Buffers of other swapchains go,
+    /// as soon as it has let go of them.
+    pub(super) fn hold(&mut self, key: u64, lease: Lease) {
+        let swapchain = lease.swapchain_id();
+        if let Some(buffer) = self.all.iter_mut().find(|buffer| buffer.key == key) {
+            buffer.lease = Some(lease);
+        }
+        self.all.retain(|buffer| {
+            let wanted = buffer.swapchain == swapchain || buffer.lease.is_some();
+            if !wanted {
+                buffer.buffer.destroy();
+            }
+            wanted
+        });
+    }
+
+    /// The compositor has let go of a buffer: its slot goes back to the child.
+    pub(super) fn release(&mut self, key: u64, current: Option<SwapchainId>) {
+        let Some(index) = self.all.iter().position(|buffer| buffer.key == key) else { return };
+        let Some(buffer) = self.all.get_mut(index) else { return };
+        buffer.lease = None;
+        if Some(buffer.swapchain) != current {
+            buffer.buffer.destroy();
+            self.all.swap_remove(index);
+        }
+    }
+
+    /// How many the compositor holds.
+    pub(super) fn held(&self) -> usize {
+        self.all.iter().filter(|buffer| buffer.lease.is_some()).count()
+    }
+
+    /// Destroys all, once the surface that showed them is gone.
+    pub(super) fn clear(&mut self) {
+        for buffer in self.all.drain(..) {
+            buffer.buffer.destroy();
+        }
+    }
+}
+
+/// Shares a surface's memory with the compositor. It has been proved to be sealed
+/// against resizing: cut short, it would end the host's own connection.
+///
+/// Other kinds of memory (a dma-buf) would be imported here.
+fn import(
+    surface: &Surface,
+    key: u64,
+    shm: &WlShm,
+    formats: &[wl_shm::Format],
+    queue: &QueueHandle<State>,
+) -> Result<WlBuffer, PaneError> {
+    let descriptor = surface.descriptor();
+    let format = shm_format(descriptor.format())
+        .filter(|format| formats.contains(format))
+        .ok_or(PaneError::Format(descriptor.format()))?;
+    // All are within MAX_SIDE and MAX_STRIDE; only the whole can be too long.
+    let too_large = |_| PaneError::Refused {
+        what: format!("{} is more memory than it takes", descriptor.size()),
+        fatal: false,
+    };
+    let length = i32::try_from(surface.memory_bytes()).map_err(too_large)?;
+    let [width, height, stride] =
+        [descriptor.size().width, descriptor.size().height, descriptor.stride()]
+            .map(|value| i32::try_from(value).unwrap_or(i32::MAX));
+    let pool = shm.create_pool(surface.handle().as_fd(), length, queue, ());
+    let buffer = pool.create_buffer(0, width, height, stride, format, queue, key);
+    pool.destroy();
+    Ok(buffer)
+}
+
+/// The protocol's name of a format.
+fn shm_format(format: Format) -> Option<wl_shm::Format> {
+    Some(match format {
+        Format::Bgra8 => wl_shm::Format::Argb8888,
+        Format::Bgrx8 => wl_shm::Format::Xrgb8888,
+        Format::Rgba8 => wl_shm::Format::Abgr8888,
+        Format::Bgr10a2 => wl_shm::Format::Argb2101010,
+        Format::Rgba16f => wl_shm::Format::Abgr16161616f,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_is_the_protocols_of_the_same_code() {
+        for format in Format::ALL {
+            let code = match shm_format(format).unwrap() {
+                // These two have numbers of their own, from before.
+                wl_shm::Format::Argb8888 => Format::Bgra8.fourcc(),
+                wl_shm::Format::Xrgb8888 => Format::Bgrx8.fourcc(),
+                other => u32::from(other),
+            };
+            assert_eq!(code, format.fourcc(), "{format}");
+        }
+    }
+}
