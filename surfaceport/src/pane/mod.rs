@@ -1,7 +1,10 @@
 //! Where frames are shown: a part of the host's own window.
 
 mod headless;
+#[cfg(all(target_os = "linux", feature = "softbuffer"))]
+mod softbuffer;
 mod stats;
+mod ticker;
 #[cfg(all(target_os = "linux", feature = "wayland"))]
 mod wayland;
 mod window;
@@ -16,6 +19,8 @@ use crate::surface::Lease;
 use crate::time::Timestamp;
 
 pub use headless::HeadlessPane;
+#[cfg(all(target_os = "linux", feature = "softbuffer"))]
+pub use softbuffer::{SoftbufferPane, SoftbufferWindow};
 pub use stats::{CopyReason, PaneStats};
 #[cfg(all(target_os = "linux", feature = "wayland"))]
 pub use wayland::{HostWindow, WaylandPane};
@@ -36,6 +41,19 @@ pub enum Fit {
     Scale,
     /// At its own size, the middle of it in the middle of the pane.
     Crop,
+}
+
+impl Fit {
+    /// Which of a frame's `frame` columns (rows) is seen at one of a pane's `pane`.
+    fn source(self, at: u32, pane: u32, frame: u32) -> Option<u32> {
+        let wide = |value: u32| i64::from(value);
+        let source = match self {
+            Self::Hold => wide(at),
+            Self::Scale => wide(at) * wide(frame) / wide(pane).max(1),
+            Self::Crop => wide(at) + (wide(frame) - wide(pane)) / 2,
+        };
+        u32::try_from(source).ok().filter(|source| *source < frame)
+    }
 }
 
 /// A part of the host's window in which a child's frames appear.
@@ -150,5 +168,23 @@ pub trait Pane {
     /// What became of the frames.
     fn stats(&self) -> PaneStats {
         PaneStats::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fits_place_a_frame_as_they_say() {
+        let seen = |fit: Fit, pane, frame| -> Vec<_> {
+            (0..pane).map(|at| fit.source(at, pane, frame)).collect()
+        };
+        assert_eq!(seen(Fit::Hold, 4, 2), [Some(0), Some(1), None, None]);
+        assert_eq!(seen(Fit::Hold, 2, 4), [Some(0), Some(1)]);
+        assert_eq!(seen(Fit::Scale, 4, 2), [Some(0), Some(0), Some(1), Some(1)]);
+        assert_eq!(seen(Fit::Scale, 2, 4), [Some(0), Some(2)]);
+        assert_eq!(seen(Fit::Crop, 4, 2), [None, Some(0), Some(1), None]);
+        assert_eq!(seen(Fit::Crop, 2, 4), [Some(1), Some(2)]);
     }
 }
