@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::geometry::{GeometryError, Size};
+use crate::sandbox::SandboxGap;
 
 mod pane;
 
@@ -56,6 +57,8 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// The sandbox that was required can't be had.
+    Sandbox(SandboxGap),
     /// A surface can't be as described.
     Geometry(GeometryError),
     /// A swapchain needs from 2 to 16 slots.
@@ -157,6 +160,11 @@ impl fmt::Display for Error {
             Self::Spawn { program, source } => {
                 write!(f, "can't start {}: {source}", program.display())
             }
+            Self::Sandbox(gap) => write!(
+                f,
+                "the required sandbox can't be had: {gap}; use another system, or ask for what \
+                 there is by Command::sandbox"
+            ),
             Self::Geometry(error) => error.fmt(f),
             Self::Pane(error) => error.fmt(f),
             Self::SlotCount(count) => {
@@ -363,6 +371,10 @@ pub enum ExitReason {
         /// The bits that are missing.
         missing: u64,
     },
+    /// The host ended it because its sandbox has a gap, and was required.
+    NotSandboxed(SandboxGap),
+    /// Its sandbox ended it: it made a system call that only an attacker makes.
+    ForbiddenCall,
     /// The host ended it on request.
     Closed,
     /// It could not be started again; its last lines say why.
@@ -390,6 +402,12 @@ impl fmt::Display for ExitReason {
             ),
             Self::FeatureMismatch { missing } => {
                 write!(f, "can't do without features that this host lacks (bits {missing:#x})")
+            }
+            Self::NotSandboxed(gap) => {
+                write!(f, "was ended because its sandbox was required, and {gap}")
+            }
+            Self::ForbiddenCall => {
+                write!(f, "was ended by its sandbox for a forbidden system call")
             }
             Self::Closed => write!(f, "was closed"),
             Self::NotStarted => write!(f, "could not be started again"),

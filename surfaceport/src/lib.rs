@@ -62,6 +62,7 @@ mod geometry;
 mod input;
 mod mode;
 mod outcome;
+mod sandbox;
 mod sync;
 mod time;
 
@@ -100,6 +101,7 @@ pub use geometry::{
 pub use input::{Button, Input, KeyCode, KeyState, Modifiers, Point, PointerAction};
 pub use mode::PresentMode;
 pub use outcome::{FrameId, Outcome};
+pub use sandbox::{Confinement, Sandbox, SandboxGap};
 pub use time::{Deadline, Timestamp};
 pub use wire::MAX_USER_BYTES;
 

@@ -9,6 +9,26 @@ pub mod linux {
 
     use crate::session::Session;
     use crate::surface::Surface;
+    use crate::sys;
+
+    /// The version of Landlock that this kernel has (its ABI); 0: none. It is what
+    /// keeps a sandboxed child from files.
+    ///
+    /// ```
+    /// use surfaceport::os::linux::{has_seccomp, landlock_abi};
+    ///
+    /// println!("Landlock {}, seccomp: {}", landlock_abi(), has_seccomp());
+    /// ```
+    #[must_use]
+    pub fn landlock_abi() -> u32 {
+        sys::landlock_abi()
+    }
+
+    /// Whether this kernel filters system calls (seccomp), which a sandbox needs.
+    #[must_use]
+    pub fn has_seccomp() -> bool {
+        sys::has_seccomp()
+    }
 
     /// The memfd behind a surface: what a Wayland or X11 display takes. It is
     /// as long as the image, rounded up to pages, and sealed against resizing;

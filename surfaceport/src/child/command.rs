@@ -1,10 +1,11 @@
 //! What to start.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::policy::{Limits, Restart};
-use crate::sys::Spawn;
+use crate::sandbox::Sandbox;
+use crate::sys::{Plan, Spawn};
 
 /// A child program: what to start, and what it is allowed.
 ///
@@ -28,7 +29,10 @@ use crate::sys::Spawn;
 /// [`Exit`]: crate::Exit
 #[derive(Clone, Debug)]
 pub struct Command {
-    pub(super) spawn: Spawn,
+    spawn: Spawn,
+    sandbox: Option<Sandbox>,
+    sandbox_read: Vec<PathBuf>,
+    sandbox_required: bool,
     pub(super) forward_output: bool,
     limits: Limits,
     restart: Restart,
@@ -40,6 +44,9 @@ impl Command {
         let program = program.as_ref().to_owned();
         Self {
             spawn: Spawn { program, die_with_host: true, ..Spawn::default() },
+            sandbox: None,
+            sandbox_read: Vec::new(),
+            sandbox_required: false,
             forward_output: false,
             limits: Limits::default(),
             restart: Restart::default(),
@@ -112,11 +119,56 @@ impl Command {
         self
     }
 
+    /// Keeps the child from the system: from files, sockets, other processes, and
+    /// nearly all system calls. What came of it is in
+    /// [`Session::sandbox`](crate::Session::sandbox); what each level permits, in
+    /// [`Sandbox`].
+    #[must_use]
+    pub fn sandbox(mut self, level: Sandbox) -> Self {
+        self.sandbox = Some(level);
+        self.sandbox_required = false;
+        self
+    }
+
+    /// Lets a sandboxed child read a file, or all that is in a folder, and run
+    /// programs from there: its own libraries, fonts, pictures.
+    /// [`Sandbox::Renderer`] takes it away when the child connects.
+    #[must_use]
+    pub fn sandbox_read(mut self, path: impl AsRef<Path>) -> Self {
+        self.sandbox_read.push(path.as_ref().to_owned());
+        self
+    }
+
+    /// The same, and a gap in it is an error: [`Session::spawn`] fails with
+    /// [`Error::Sandbox`] where the system lacks something, and a child that says
+    /// Hello with its sandbox open is ended
+    /// ([`ExitReason::NotSandboxed`](crate::ExitReason::NotSandboxed)).
+    ///
+    /// [`Session::spawn`]: crate::Session::spawn
+    /// [`Error::Sandbox`]: crate::Error::Sandbox
+    #[must_use]
+    pub fn require_sandbox(mut self, level: Sandbox) -> Self {
+        self.sandbox = Some(level);
+        self.sandbox_required = true;
+        self
+    }
+
     /// Sets when a child that crashed is started again.
     #[must_use]
     pub fn restart(mut self, restart: Restart) -> Self {
         self.restart = restart;
         self
+    }
+
+    /// All of it, for the system.
+    pub(super) fn get_spawn(&self) -> Spawn {
+        let (readable, required) = (self.sandbox_read.clone(), self.sandbox_required);
+        Spawn {
+            sandbox: self.sandbox.map(|level| Plan { level, required, readable }),
+            open_files: Some(self.limits.get_open_files(self.sandbox)),
+            address_space: self.limits.address_space,
+            ..self.spawn.clone()
+        }
     }
 
     pub(crate) fn get_limits(&self) -> Limits {

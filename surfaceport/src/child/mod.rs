@@ -7,8 +7,9 @@ mod policy;
 
 use crate::channel::Channel;
 use crate::error::{Error, Exit, ExitReason};
+use crate::sandbox::{Confinement, SandboxGap};
 pub(crate) use crate::sys::Process;
-use crate::sys::{Endpoint, Source};
+use crate::sys::{Endpoint, Raised, Source};
 use crate::time::Timestamp;
 
 pub use command::Command;
@@ -25,22 +26,37 @@ pub(crate) struct Child {
     output: Option<Output>,
     pid: Option<u32>,
     ended: Option<ExitReason>,
+    sandbox: Option<Raised>,
 }
 
 impl Child {
     /// Starts a child; the channel to it is connected.
     pub(crate) fn spawn(command: &Command) -> Result<(Self, Channel), Error> {
-        let spawned = command.spawn.start()?;
+        let spawned = command.get_spawn().start()?;
         let pid = Some(spawned.process.pid());
         let output = Some(Output::new(spawned.stderr, command.forward_output));
-        let child = Self { process: Some(spawned.process), output, pid, ended: None };
+        let (process, sandbox) = (Some(spawned.process), spawned.sandbox);
+        let child = Self { process, output, pid, ended: None, sandbox };
         Ok((child, Channel::new(spawned.endpoint)))
     }
 
     /// A peer that connected by name.
     pub(crate) fn peer(endpoint: Endpoint, process: Option<Process>) -> (Self, Channel) {
         let pid = process.as_ref().map(Process::pid);
-        (Self { process, output: None, pid, ended: None }, Channel::new(endpoint))
+        let child = Self { process, output: None, pid, ended: None, sandbox: None };
+        (child, Channel::new(endpoint))
+    }
+
+    /// What became of its sandbox; an error: less than was required.
+    pub(crate) fn confinement(&self) -> Result<Option<Confinement>, SandboxGap> {
+        let Some((raised, process)) = self.sandbox.as_ref().zip(self.process.as_ref()) else {
+            return Ok(None);
+        };
+        let confinement = raised.confinement(process);
+        match confinement.gaps().first() {
+            Some(gap) if raised.is_required() => Err(*gap),
+            _ => Ok(Some(confinement)),
+        }
     }
 
     /// Its process id, if it is known.
@@ -63,7 +79,13 @@ impl Child {
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<&ExitReason> {
         if self.ended.is_none() {
-            self.ended = self.process.as_mut().and_then(Process::reap);
+            let forbidden = self.sandbox.as_ref().and_then(Raised::signal);
+            self.ended = self.process.as_mut().and_then(Process::reap).map(|reason| match reason {
+                ExitReason::Signalled { signal, .. } if Some(signal) == forbidden => {
+                    ExitReason::ForbiddenCall
+                }
+                reason => reason,
+            });
         }
         self.ended.as_ref()
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::geometry::{MAX_SIDE, Size};
+use crate::sandbox::Sandbox;
 
 /// What the host puts up with from one child.
 ///
@@ -13,6 +14,8 @@ use crate::geometry::{MAX_SIDE, Size};
 /// | time until Hello | 10 s |
 /// | time until a frame that was asked for | 5 s |
 /// | time to exit after the connection closed | 5 s |
+/// | files that it has open | 256, or 64 in `Sandbox::Renderer` |
+/// | memory that it maps | no limit |
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,6 +34,8 @@ pub struct Limits {
     pub(crate) handshake: Duration,
     pub(crate) stall: Duration,
     pub(crate) exit: Duration,
+    open_files: Option<u64>,
+    pub(crate) address_space: Option<u64>,
 }
 
 impl Default for Limits {
@@ -41,6 +46,8 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             stall: Duration::from_secs(5),
             exit: Duration::from_secs(5),
+            open_files: None,
+            address_space: None,
         }
     }
 }
@@ -84,6 +91,29 @@ impl Limits {
     pub fn exit(mut self, time: Duration) -> Self {
         self.exit = time;
         self
+    }
+
+    /// How many files a child that this host starts may have open. It needs one for
+    /// each slot of two generations and a dozen more. The limit also keeps a child
+    /// from using up the handles that a user may have in flight between processes,
+    /// as long as the host's own limit is well above it.
+    #[must_use]
+    pub fn open_files(mut self, files: u64) -> Self {
+        self.open_files = Some(files);
+        self
+    }
+
+    /// How much memory, in bytes, a child that this host starts may map, its
+    /// surfaces, its program and its threads' stacks among it.
+    #[must_use]
+    pub fn address_space(mut self, bytes: u64) -> Self {
+        self.address_space = Some(bytes);
+        self
+    }
+
+    pub(crate) fn get_open_files(&self, sandbox: Option<Sandbox>) -> u64 {
+        let by_default = if sandbox == Some(Sandbox::Renderer) { 64 } else { 256 };
+        self.open_files.unwrap_or(by_default)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::error::{Error, Exit, ExitReason, Violation};
 use crate::input::Point;
 use crate::outcome::Outcome;
 use crate::page::Page;
+use crate::sandbox::Confinement;
 use crate::swapchain::begin_frame::BeginFrame;
 use crate::time::Timestamp;
 use crate::wait::{Fired, Token, Trigger, WaitSet};
@@ -82,6 +83,8 @@ pub(super) struct Connection {
     /// The child takes input.
     takes_input: bool,
     connected: bool,
+    /// What became of its sandbox, when it said Hello.
+    confinement: Option<Confinement>,
     /// When the child is ended: no Hello, or no exit.
     deadline: Option<(Timestamp, ExitReason)>,
     current: Option<Current>,
@@ -120,6 +123,7 @@ impl Connection {
             phase: Phase::Greeting { due: None, handles: Some([host_ringer, child_bell]) },
             takes_input: false,
             connected: false,
+            confinement: None,
             deadline: Some((
                 cx.now + cx.limits.handshake,
                 ExitReason::Violation(Violation::HandshakeTimeout),
@@ -162,6 +166,10 @@ impl Connection {
 
     pub(super) fn child(&self) -> &Child {
         &self.child
+    }
+
+    pub(super) fn confinement(&self) -> Option<&Confinement> {
+        self.confinement.as_ref()
     }
 
     pub(super) fn is_live(&self) -> bool {

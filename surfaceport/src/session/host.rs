@@ -15,6 +15,7 @@ use crate::child::{Child, Command, Limits, Process};
 use crate::error::{Error, Exit, ExitReason, Violation};
 use crate::geometry::{Scale, Size};
 use crate::input::{Input, PointerAction};
+use crate::sandbox::Confinement;
 use crate::time::{Deadline, Timestamp};
 use crate::wait::{Fired, Token, Trigger, WaitSet};
 use crate::wire::{Configure, FromHost, UserBytes};
@@ -116,7 +117,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Spawn`] if the program can't be started, [`Error::HandleLimit`],
+    /// [`Error::Spawn`] if the program can't be started, [`Error::Sandbox`] if the
+    /// sandbox that was required can't be had, [`Error::HandleLimit`],
     /// [`Error::NoSpace`], [`Error::Unsupported`] or [`Error::Os`] if the system
     /// lacks what it takes.
     pub fn spawn(command: Command) -> Result<Self, Error> {
@@ -382,6 +384,7 @@ impl Session {
                     | ExitReason::Closed
                     | ExitReason::VersionMismatch { .. }
                     | ExitReason::FeatureMismatch { .. }
+                    | ExitReason::NotSandboxed(_)
             );
         let now = Timestamp::now();
         let delay = self.command.as_ref().filter(|_| again).and_then(|command| {
@@ -429,6 +432,24 @@ impl Session {
     pub fn child_pid(&self) -> Option<u32> {
         match &self.state {
             State::Running(connection) => connection.child().pid(),
+            State::Resting(_) | State::Over(_) => None,
+        }
+    }
+
+    /// What became of the sandbox that was asked for; `None` without one, and until
+    /// the child has said Hello.
+    ///
+    /// ```no_run
+    /// # let session = surfaceport::Session::spawn(surfaceport::Command::new("my-renderer"))?;
+    /// if let Some(confinement) = session.sandbox() {
+    ///     println!("{confinement}"); // sandbox renderer by Landlock 7, seccomp, limits
+    /// }
+    /// # Ok::<(), surfaceport::Error>(())
+    /// ```
+    #[must_use]
+    pub fn sandbox(&self) -> Option<&Confinement> {
+        match &self.state {
+            State::Running(connection) => connection.confinement(),
             State::Resting(_) | State::Over(_) => None,
         }
     }

@@ -34,7 +34,7 @@ const fn row(
 pub(super) const TABLE: &[Row] = &[
     // layer, modules,                              may import: layers,   modules, dependencies
     row(0, &["error", "geometry", "format", "input"],           &[0],             &[], &[]),
-    row(0, &["time", "outcome", "mode"],                        &[0],             &[], &[]),
+    row(0, &["time", "outcome", "mode", "sandbox"],             &[0],             &[], &[]),
     row(0, &["sync"],                                           &[0],             &[], &["loom"]),
     row(1, &["wire"],                                           &[0],             &[], &[]),
     row(1, &["swapchain"],                                      &[0],             &[], &[]),
@@ -92,6 +92,8 @@ pub(super) const UNSAFE: &[(&str, &str)] = &[
     ("surfaceport/src/page.rs", "atomics in a mapping"),
     ("surfaceport/src/surface.rs", "pixels in a mapping"),
     ("surfaceport/src/pane/wayland/server.rs", "the toolkit's wl_display and wl_surface"),
+    ("surfaceport/tests/sandbox.rs", "descriptors by number"),
+    ("surfaceport/tests/sandbox/", "bare system calls, as an attacker makes them"),
     ("surfaceport/tests/steady_state.rs", "an allocator that counts"),
     ("xtask/src/asan/probe.rs", "what AddressSanitizer must catch"),
 ];

@@ -134,6 +134,13 @@ impl Connection {
                 let Phase::Greeting { due: None, .. } = self.phase else {
                     return Err(Violation::WrongState.into());
                 };
+                match self.child.confinement() {
+                    Ok(confinement) => self.confinement = confinement,
+                    Err(gap) => {
+                        self.condemn(ExitReason::NotSandboxed(gap), cx.wait);
+                        return Ok(false);
+                    }
+                }
                 match negotiate(&hello) {
                     Ok(agreed) => self.welcome(agreed, cx),
                     Err(refused) => {

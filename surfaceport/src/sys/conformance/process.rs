@@ -143,7 +143,7 @@ fn are_reaped_once() {
 
 #[test]
 fn end_when_they_are_dropped() {
-    let Spawned { process, endpoint, stderr } = start("rest");
+    let Spawned { process, endpoint, stderr, .. } = start("rest");
     drop(process);
     assert!(receive_or_end(&endpoint).is_none());
     // The harness may have said something; it says nothing more.

@@ -6,6 +6,7 @@ mod memory;
 mod message;
 mod name;
 mod process;
+mod sandbox;
 mod surface;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -25,6 +26,7 @@ pub(crate) use memory::{Mapping, Memory};
 pub(crate) use message::{Endpoint, Received, Sent};
 pub(crate) use name::Listener;
 pub(crate) use process::{PipeRead, Process, Spawn, StderrPipe};
+pub(crate) use sandbox::{Plan, Raised, close as close_sandbox, has_seccomp, landlock_abi};
 pub(crate) use surface::SurfaceMemory;
 pub(crate) use wait::{Source, Trigger, WaitSet};
 

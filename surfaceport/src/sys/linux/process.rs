@@ -15,9 +15,10 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::{Errno, FdFlags};
 use rustix::pipe::PipeFlags;
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, WaitId, WaitIdOptions};
 
 use super::message::{Endpoint, FD_VARIABLE};
+use super::sandbox::{self, Fence, Plan, Raised};
 use super::wait::{Source, timespec};
 use super::{os, retry};
 use crate::error::{Error, ExitReason};
@@ -38,6 +39,12 @@ pub(crate) struct Spawn {
     pub(crate) current_dir: Option<PathBuf>,
     /// The kernel ends it when this process ends, however that happens.
     pub(crate) die_with_host: bool,
+    /// How many files it may have open; never more than this process may.
+    pub(crate) open_files: Option<u64>,
+    /// How much memory it may map, in bytes.
+    pub(crate) address_space: Option<u64>,
+    /// What keeps it from the system.
+    pub(crate) sandbox: Option<Plan>,
 }
 
 /// A child that was started.
@@ -46,6 +53,7 @@ pub(crate) struct Spawned {
     pub(crate) process: Process,
     pub(crate) endpoint: Endpoint,
     pub(crate) stderr: StderrPipe,
+    pub(crate) sandbox: Option<Raised>,
 }
 
 impl Spawn {
@@ -84,27 +92,69 @@ impl Spawn {
             command.current_dir(dir);
         }
         command.process_group(0);
+        let fence = self.fence()?;
+        if let Some(fence) = &fence {
+            command.env(sandbox::VARIABLE, fence.name());
+        } else {
+            // Of a host that is in a sandbox itself.
+            command.env_remove(sandbox::VARIABLE);
+        }
+        let mut raised = fence.as_ref().map(Fence::raised);
+        let limits = self.resource_limits();
         let die_with_host = self.die_with_host;
         let host = rustix::process::getpid();
         let in_child = move || {
             // In the forked child there is one thread, and these are plain
             // system calls: all of it is async-signal-safe.
+            if fence.is_some() {
+                sandbox::close_all_on_exec()?;
+            }
             rustix::io::fcntl_setfd(&child_end, FdFlags::empty())?;
+            for (resource, limit) in limits.iter().flatten() {
+                rustix::process::setrlimit(*resource, *limit)?;
+            }
             if die_with_host {
                 rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
                 if rustix::process::getppid() != Some(host) {
                     return Err(io::Error::from(Errno::SRCH));
                 }
             }
-            Ok(())
+            fence.as_ref().map_or(Ok(()), Fence::raise)
         };
         // SAFETY: `in_child` runs between fork and exec; it makes system calls
-        // through rustix, which takes no lock and allocates nothing, and
-        // `io::Error::from(Errno)` holds a plain number.
+        // through rustix and libc, which take no lock and allocate nothing, and
+        // an `io::Error` of an errno holds a plain number.
         unsafe { command.pre_exec(in_child) };
-        let process = spawn_on_lasting_thread(command, &self.program)
+        let (process, filters) = spawn_on_lasting_thread(command, &self.program)
             .map_err(|error| self.name_the_cause(error))?;
-        Ok(Spawned { process, endpoint, stderr: StderrPipe(stderr) })
+        if let Some(raised) = &mut raised {
+            raised.started_by(filters);
+        }
+        Ok(Spawned { process, endpoint, stderr: StderrPipe(stderr), sandbox: raised })
+    }
+
+    fn fence(&self) -> Result<Option<Fence>, Error> {
+        let Some(plan) = &self.sandbox else { return Ok(None) };
+        let set =
+            self.env.iter().rev().find(|(key, _)| key == "PATH").map(|(_, path)| path.clone());
+        let inherited = || std::env::var_os("PATH").filter(|_| !self.env_clear);
+        let path = set.unwrap_or_else(inherited);
+        let folders = sandbox::folders(&self.program, path.as_deref(), self.current_dir.as_deref());
+        Fence::new(plan, &self.program, &folders).map(Some)
+    }
+
+    /// What the child can't raise again: no more than this process has.
+    fn resource_limits(&self) -> [Option<(Resource, Rlimit)>; 3] {
+        let limit = |resource, wanted: u64| {
+            let allowed = rustix::process::getrlimit(resource).maximum;
+            let most = Some(allowed.map_or(wanted, |allowed| allowed.min(wanted)));
+            (resource, Rlimit { current: most, maximum: most })
+        };
+        [
+            self.open_files.map(|files| limit(Resource::Nofile, files)),
+            self.address_space.map(|bytes| limit(Resource::As, bytes)),
+            self.sandbox.is_some().then(|| limit(Resource::Core, 0)),
+        ]
     }
 
     /// To the system a missing directory is just as missing as the program.
@@ -119,12 +169,17 @@ impl Spawn {
     }
 }
 
-type Job = (Command, mpsc::SyncSender<io::Result<Pid>>);
+type Job = (Command, mpsc::SyncSender<io::Result<Started>>);
+/// A process, and the system-call filters that it has from the thread that started it.
+type Started = (Pid, Option<u32>);
 
 /// Starts a process from a thread that lives as long as this process: the
 /// parent-death signal follows the *thread* that forked (prctl(2)), and the
 /// caller's may end at any time.
-fn spawn_on_lasting_thread(command: Command, program: &Path) -> Result<Process, Error> {
+fn spawn_on_lasting_thread(
+    command: Command,
+    program: &Path,
+) -> Result<(Process, Option<u32>), Error> {
     /// The process that the thread is in, and its work.
     static SPAWNER: Mutex<Option<(u32, mpsc::Sender<Job>)>> = Mutex::new(None);
     let refused = |source: io::Error| match Errno::from_io_error(&source) {
@@ -148,8 +203,8 @@ fn spawn_on_lasting_thread(command: Command, program: &Path) -> Result<Process, 
         };
         jobs.send((command, reply)).map_err(|_| refused(gone()))?;
     }
-    let pid = answer.recv().unwrap_or_else(|_| Err(gone())).map_err(refused)?;
-    Process::own(pid)
+    let (pid, filters) = answer.recv().unwrap_or_else(|_| Err(gone())).map_err(refused)?;
+    Ok((Process::own(pid)?, filters))
 }
 
 fn start_spawner() -> io::Result<mpsc::Sender<Job>> {
@@ -157,9 +212,10 @@ fn start_spawner() -> io::Result<mpsc::Sender<Job>> {
     std::thread::Builder::new().name("surfaceport-spawn".into()).spawn(move || {
         for (mut command, reply) in jobs {
             // std's Child neither kills nor waits when it is dropped.
-            let pid = command.spawn().map(|child| Pid::from_child(&child));
+            let filters = sandbox::filters_of("/proc/thread-self/status");
+            let started = command.spawn().map(|child| (Pid::from_child(&child), filters));
             drop(command);
-            let _caller = reply.send(pid);
+            let _caller = reply.send(started);
         }
     })?;
     Ok(sender)
