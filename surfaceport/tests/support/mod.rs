@@ -8,6 +8,7 @@ pub mod pattern;
 pub mod raw;
 pub mod roles;
 pub mod trace;
+pub mod window;
 
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};

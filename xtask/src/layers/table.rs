@@ -94,6 +94,7 @@ pub(super) const UNSAFE: &[(&str, &str)] = &[
     ("surfaceport/src/pane/wayland/server.rs", "the toolkit's wl_display and wl_surface"),
     ("surfaceport/tests/sandbox.rs", "descriptors by number"),
     ("surfaceport/tests/sandbox/", "bare system calls, as an attacker makes them"),
+    ("surfaceport/tests/support/window.rs", "a window's raw handles, as a toolkit gives them"),
     ("surfaceport/tests/steady_state.rs", "an allocator that counts"),
     ("xtask/src/asan/probe.rs", "what AddressSanitizer must catch"),
 ];

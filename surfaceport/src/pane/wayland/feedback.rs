@@ -10,41 +10,69 @@ use crate::pane::PaneStats;
 use crate::surface::Feedback;
 use crate::time::Timestamp;
 
-/// Frames of which nothing has been said yet, oldest first.
+/// Frames of which it is not known yet what became of them, oldest first.
+///
+/// The compositor says so by presentation-time. Where it lacks that, or keeps
+/// silent (wlroots does on some outputs), its frame callbacks have to do: they
+/// come with the frame, a little early or late.
 #[derive(Debug, Default)]
-pub(super) struct Pending(VecDeque<(u64, Feedback)>);
+pub(super) struct Pending(VecDeque<Frame>);
+
+#[derive(Debug)]
+struct Frame {
+    serial: u64,
+    feedback: Feedback,
+    /// When its callback came.
+    called: Option<Timestamp>,
+}
 
 impl Pending {
     /// A frame was committed; `serial` grows.
     pub(super) fn push(&mut self, serial: u64, feedback: Feedback) {
-        self.0.push_back((serial, feedback));
+        self.0.push_back(Frame { serial, feedback, called: None });
     }
 
-    /// The compositor showed it. It speaks of frames in order: older ones of
-    /// which it has said nothing were replaced.
+    /// The compositor showed it, at this time.
     pub(super) fn shown(&mut self, serial: u64, at: Timestamp, stats: &mut PaneStats) {
-        while let Some((number, feedback)) = self.0.pop_front_if(|(number, _)| *number <= serial) {
-            if number == serial {
-                stats.shown += 1;
-                feedback.report(Outcome::Shown { at });
-            } else {
-                stats.superseded += 1;
-                feedback.report(Outcome::Superseded);
-            }
+        self.settle_before(serial, stats);
+        if let Some(frame) = self.0.pop_front_if(|frame| frame.serial == serial) {
+            stats.shown += 1;
+            frame.feedback.report(Outcome::Shown { at });
         }
     }
 
     /// The compositor did not show it: a newer one came first, or nobody can see
     /// the window.
     pub(super) fn discarded(&mut self, serial: u64, newest: u64, stats: &mut PaneStats) {
-        let Some(index) = self.0.iter().position(|(number, _)| *number == serial) else { return };
-        let Some((_, feedback)) = self.0.remove(index) else { return };
+        let Some(index) = self.0.iter().position(|frame| frame.serial == serial) else { return };
+        let Some(frame) = self.0.remove(index) else { return };
         if serial < newest {
             stats.superseded += 1;
-            feedback.report(Outcome::Superseded);
+            frame.feedback.report(Outcome::Superseded);
         } else {
             stats.lost += 1;
-            feedback.report(Outcome::Lost);
+            frame.feedback.report(Outcome::Lost);
+        }
+    }
+
+    /// Its callback came, the newest of those that came together.
+    pub(super) fn called(&mut self, serial: u64, at: Timestamp, stats: &mut PaneStats) {
+        self.settle_before(serial, stats);
+        if let Some(frame) = self.0.front_mut().filter(|frame| frame.serial == serial) {
+            frame.called = Some(at);
+        }
+    }
+
+    /// Nothing will be said any more of the frames before this one.
+    pub(super) fn settle_before(&mut self, serial: u64, stats: &mut PaneStats) {
+        while let Some(frame) = self.0.pop_front_if(|frame| frame.serial < serial) {
+            if let Some(at) = frame.called {
+                stats.shown += 1;
+                frame.feedback.report(Outcome::Shown { at });
+            } else {
+                stats.superseded += 1;
+                frame.feedback.report(Outcome::Superseded);
+            }
         }
     }
 }

@@ -198,11 +198,9 @@ impl WaylandPane {
         layout.filter(|_| placement.visible)
     }
 
-    /// Lays out anew what is shown, with what is pending for the anchor.
-    fn show_again(&mut self) {
-        if let Some(frame) = self.frame {
-            self.surfaces.show(self.layout(frame), None);
-        }
+    /// Lays out anew what is shown. Whether it was out of sight before.
+    fn show_again(&mut self) -> bool {
+        self.frame.is_some_and(|frame| self.surfaces.show(self.layout(frame), None))
     }
 
     /// Everything waits for the window's commit from now on.
@@ -223,21 +221,23 @@ impl WaylandPane {
             Said::Discarded(frame) => {
                 self.pending.discarded(frame, self.last_frame, &mut self.stats);
             }
-            Said::Called(Callback::Frame(frame)) => {
-                let now = Timestamp::now();
-                if self.presentation.is_none() {
-                    self.pending.shown(frame, now, &mut self.stats);
-                }
-                // Of several frames in one turn only the last one counts.
-                if frame == self.last_frame {
-                    self.tick = Some(now + self.refresh);
-                }
-            }
             Said::Called(Callback::Applied(change)) if self.waiting == Some(change) => {
                 self.waiting = None;
                 self.surfaces.desynchronise();
             }
             Said::Called(_) => {}
+        }
+    }
+
+    /// The compositor has turned to this frame.
+    fn called(&mut self, frame: u64) {
+        let now = Timestamp::now();
+        self.pending.called(frame, now, &mut self.stats);
+        if self.presentation.is_none() {
+            self.pending.settle_before(frame + 1, &mut self.stats);
+        }
+        if frame == self.last_frame {
+            self.tick = Some(now + self.refresh);
         }
     }
 }
@@ -278,12 +278,12 @@ impl Pane for WaylandPane {
                 self.surfaces.stack(placement.stacking);
             }
         }
+        let mut waits = moved || stacked;
         if changed {
-            self.show_again();
+            waits |= self.show_again();
             self.surfaces.commit();
         }
         self.server.flush()?;
-        let waits = moved || stacked;
         Ok(if waits { Applied::NeedsParentCommit } else { Applied::Now })
     }
 
@@ -320,8 +320,16 @@ impl Pane for WaylandPane {
 
     fn poll_tick(&mut self, _now: Timestamp) -> Result<Option<Timestamp>, Error> {
         self.server.hear(&mut self.state)?;
+        let mut called = None;
         for said in std::mem::take(&mut self.state.said) {
-            self.handle(said);
+            match said {
+                // Frames of one turn of the compositor: the last one was shown.
+                Said::Called(Callback::Frame(frame)) => called = called.max(Some(frame)),
+                said => self.handle(said),
+            }
+        }
+        if let Some(frame) = called {
+            self.called(frame);
         }
         self.server.flush()?;
         Ok(self.tick.take())
@@ -345,6 +353,9 @@ impl Drop for WaylandPane {
         if let Some(fractional) = &self.fractional {
             fractional.destroy();
         }
+        // What has had its callback was shown, as far as can be known.
+        let last = self.last_frame;
+        self.pending.settle_before(last + 1, &mut self.stats);
         // The compositor shows nothing of it any more, so the buffers may go.
         self.surfaces.destroy();
         self.buffers.clear();

@@ -62,6 +62,11 @@ impl Surfaces {
         content.set_input_region(Some(&nowhere));
         nowhere.destroy();
         let viewport = viewporter.get_viewport(&content, queue, ());
+        // The anchor is there from the window's next commit, so that the first
+        // frame needs none of its own.
+        anchor.attach(Some(&pixel), 0, 0);
+        anchor.damage_buffer(0, 0, 1, 1);
+        anchor.commit();
         Ok(Self {
             parent,
             anchor,
@@ -70,7 +75,7 @@ impl Surfaces {
             content,
             content_role,
             viewport,
-            mapped: false,
+            mapped: true,
             layout: None,
         })
     }
@@ -102,8 +107,13 @@ impl Surfaces {
     }
 
     /// Shows the content as laid out, or nothing, and commits it: with this
-    /// buffer, or with the one that it has.
-    pub(super) fn show(&mut self, layout: Option<Layout>, frame: Option<(&WlBuffer, &Damage)>) {
+    /// buffer, or with the one that it has. Whether it comes back from nothing,
+    /// which is seen from the window's next commit.
+    pub(super) fn show(
+        &mut self,
+        layout: Option<Layout>,
+        frame: Option<(&WlBuffer, &Damage)>,
+    ) -> bool {
         // What concerns both surfaces is seen in one step: the content's state
         // waits for the anchor's commit.
         let moved = layout.map(|it| it.offset) != self.layout.map(|it| it.offset);
@@ -126,14 +136,17 @@ impl Surfaces {
         if both {
             if mapped != self.mapped {
                 self.anchor.attach(mapped.then_some(&self.pixel), 0, 0);
-                self.anchor.damage_buffer(0, 0, 1, 1);
             }
+            // weston draws what is new below the anchor only if the anchor is.
+            self.anchor.damage_buffer(0, 0, 1, 1);
             self.anchor.commit();
             self.content_role.set_desync();
         }
+        let returned = mapped && !self.mapped;
         self.mapped = mapped;
         // Out of sight the viewport keeps what it had.
         self.layout = layout.or(self.layout);
+        returned
     }
 
     fn damage(&self, damage: &Damage) {
