@@ -713,3 +713,55 @@ fn restarts_that_were_meant_are_forgotten() {
     session.kill_child();
     assert_eq!(exited(&mut session).1, None);
 }
+
+#[test]
+fn frames_unread_at_the_end_wait_until_they_are_wanted() {
+    let _watchdog = watchdog("unread at the end");
+    for (fifo, wanted) in [("1", vec![1, 2]), ("0", vec![2])] {
+        let mut session =
+            Session::spawn(start("free").env("FRAMES", "2").env("FIFO", fifo)).unwrap();
+        session.set_wants_frames(false);
+        assert_eq!(exited(&mut session), (session.exit().unwrap().clone(), None));
+        assert!(!session.is_over());
+        assert!(event_within(&mut session, Duration::from_millis(20)).is_none());
+        session.set_wants_frames(true);
+        assert!(is_readable(&session, Duration::from_secs(20)));
+        for sequence in wanted {
+            assert_eq!(frame(&mut session).id().sequence, sequence);
+        }
+        assert!(session.is_over());
+        let stats = session.stats();
+        assert_eq!((stats.presented, stats.shown + stats.superseded), (2, 2), "{stats:?}");
+    }
+}
+
+#[test]
+fn a_child_that_is_asked_to_end_is_heard_out() {
+    let _watchdog = watchdog("heard out");
+    let restart = Restart::default().delay(Duration::from_millis(1));
+    for wanted in [true, false] {
+        let mut session = Session::spawn(start("resizing").restart(restart)).unwrap();
+        session.set_wants_frames(false);
+        await_connected(&mut session);
+        assert!(matches!(event(&mut session), Event::Setup { .. }));
+        await_sleep(session.child_pid().unwrap());
+        session.ask_to_end();
+        session.ask_to_end();
+        let (exit, restart_in) = exited(&mut session);
+        assert_eq!((exit.reason, restart_in), (ExitReason::Closed, None));
+        if wanted {
+            session.set_wants_frames(true);
+            assert!(matches!(event(&mut session), Event::Frame(_)));
+        } else {
+            assert!(!session.is_over());
+            session.close_child(Deadline::NOW);
+        }
+        assert!(session.is_over());
+        let stats = session.stats();
+        let lost = u64::from(!wanted);
+        assert_eq!((stats.presented, stats.shown, stats.lost), (1, 1 - lost, lost));
+        // Nobody is left to be asked.
+        session.ask_to_end();
+        assert!(session.dispatch().unwrap().is_none());
+    }
+}

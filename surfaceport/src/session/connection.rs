@@ -394,17 +394,15 @@ impl Connection {
         cx.wait.remove(self.channel.source());
     }
 
-    /// The end: the frames that are still unread, if they are wanted, and the
-    /// record. What is not wanted is lost.
-    pub(super) fn end(mut self, wants_frames: bool, wait: &WaitSet) -> (VecDeque<Frame>, Exit) {
+    /// The end: the frames that are still unread, and the record.
+    pub(super) fn end(mut self, wait: &WaitSet) -> (VecDeque<Frame>, Exit) {
         self.unwatch(wait);
         let mut frames = VecDeque::new();
         if let Some(mut current) = self.current.take() {
             // A frame in the word is whole: the child died after it, not in it.
             for _ in 0..MAX_SLOTS {
                 match current.take() {
-                    Ok(Some(frame)) if wants_frames => frames.push_back(frame),
-                    Ok(Some(mut frame)) => frame.report(Outcome::Lost),
+                    Ok(Some(frame)) => frames.push_back(frame),
                     Ok(None) => break,
                     Err(violation) => {
                         self.verdict = Some(ExitReason::Violation(violation));

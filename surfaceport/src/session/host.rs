@@ -15,6 +15,7 @@ use crate::child::{Child, Command, Limits, Process};
 use crate::error::{Error, Exit, ExitReason, Violation};
 use crate::geometry::{Scale, Size};
 use crate::input::{Input, PointerAction};
+use crate::outcome::Outcome;
 use crate::sandbox::Confinement;
 use crate::time::{Deadline, Timestamp};
 use crate::wait::{Fired, Token, Trigger, WaitSet};
@@ -88,7 +89,7 @@ pub struct Session {
     limits: Limits,
     wanted: Wanted,
     wants_frames: bool,
-    /// Frames that were unread when their child ended.
+    /// Frames that were unread when the last child ended, until they are wanted.
     leftover: VecDeque<Frame>,
     events: VecDeque<Event>,
     tally: Arc<Tally>,
@@ -230,7 +231,9 @@ impl Session {
             if self.poll_due {
                 self.attend_to(Deadline::NOW)?;
             }
-            if let Some(frame) = self.leftover.pop_front() {
+            if self.wants_frames
+                && let Some(frame) = self.leftover.pop_front()
+            {
                 return Ok(Some(Event::Frame(frame)));
             }
             if let Some(event) = self.events.pop_front() {
@@ -365,9 +368,19 @@ impl Session {
                 return;
             }
         };
-        let (frames, exit) = connection.end(self.wants_frames, &self.wait);
+        let (frames, exit) = connection.end(&self.wait);
+        // Those of one child are kept, not of any number of them.
+        if !self.wants_frames {
+            self.lose_leftover();
+        }
         self.leftover.extend(frames);
         self.close(exit);
+    }
+
+    fn lose_leftover(&mut self) {
+        for mut frame in self.leftover.drain(..) {
+            frame.report(Outcome::Lost);
+        }
     }
 
     /// Records an end and decides on a restart.
@@ -427,6 +440,13 @@ impl Session {
         }
     }
 
+    /// Whether nothing more will come: no child runs or will be started, and
+    /// all its frames were taken.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.exit().is_some() && self.leftover.is_empty()
+    }
+
     /// The child's process id, while there is one and the kernel tells it.
     #[must_use]
     pub fn child_pid(&self) -> Option<u32> {
@@ -476,13 +496,14 @@ impl Session {
     }
 
     /// Whether frames are wanted. While they are not, the session does not
-    /// wake for them: in mailbox the newest waits, in fifo the child.
+    /// wake for them: in mailbox the newest waits, in fifo the child. What is
+    /// unread when the child ends waits, too, until the next one's end.
     pub fn set_wants_frames(&mut self, wanted: bool) {
         let again = wanted && !self.wants_frames;
         self.wants_frames = wanted;
         // The fd may be polled next, without another dispatch.
         if again {
-            if !self.arm() {
+            if !self.leftover.is_empty() || !self.arm() {
                 self.wait.wake_by(Some(Timestamp::now()));
             }
             self.schedule();
@@ -621,33 +642,45 @@ impl Session {
         self.restarts.clear();
     }
 
+    /// Asks the child to end, and goes on: frames that it has presented, or still
+    /// presents, are handed out; then comes [`Event::Exited`], and there is no
+    /// other child. One that does not end is for
+    /// [`close_child`](Self::close_child).
+    pub fn ask_to_end(&mut self) {
+        self.command = None;
+        let mut cx = context!(self);
+        match &mut self.state {
+            State::Running(connection) => {
+                let _gone = connection.say_bye(&mut cx);
+                self.schedule();
+            }
+            State::Resting(_) => {
+                let (reason, last_lines) = (ExitReason::Closed, Vec::new());
+                self.close(Exit { reason, pid: None, connected: false, last_lines });
+                self.wait.wake_by(Some(Timestamp::now()));
+            }
+            State::Over(_) => {}
+        }
+    }
+
     /// Ends the session politely: asks the child to end, waits for that, and
     /// ends it when the time is over. Frames that are held stay valid. Unread
-    /// frames are lost.
+    /// frames are lost; to have them, call [`ask_to_end`](Self::ask_to_end) and
+    /// wait for the child's end first.
     ///
     /// Dropping the session instead ends the child at once.
     pub fn close_child(&mut self, grace: impl Into<Deadline>) -> Exit {
         let grace = grace.into();
-        self.command = None;
         self.wants_frames = false;
-        {
-            let mut cx = context!(self);
-            if let State::Running(connection) = &mut self.state {
-                let _gone = connection.say_bye(&mut cx);
-            }
-        }
+        self.ask_to_end();
         loop {
             match &mut self.state {
-                State::Over(exit) => return (**exit).clone(),
-                State::Resting(_) => {
-                    let reason = ExitReason::Closed;
-                    self.close(Exit {
-                        reason,
-                        pid: None,
-                        connected: false,
-                        last_lines: Vec::new(),
-                    });
+                State::Over(exit) => {
+                    let exit = (**exit).clone();
+                    self.lose_leftover();
+                    return exit;
                 }
+                State::Resting(_) => self.ask_to_end(),
                 State::Running(connection) if grace.passed() => {
                     connection.condemn(ExitReason::Closed, &self.wait);
                     let killed = Deadline::from(Duration::from_secs(2));

@@ -380,7 +380,7 @@ impl<P: Pane> View<P> {
             if let Some(event) = self.dispatch()? {
                 return Ok(Some(event));
             }
-            if expired || self.session.exit().is_some() {
+            if expired || self.session.is_over() {
                 return Ok(None);
             }
             self.session.sleep(deadline)?;
@@ -388,19 +388,21 @@ impl<P: Pane> View<P> {
     }
 
     /// Shows frames until the deadline (`None`), or until the child ended and
-    /// is not started again. The last frame stays in the pane.
+    /// is not started again, and its last frame was shown. That one stays in the
+    /// pane.
     ///
     /// # Errors
     ///
     /// As [`dispatch`](Self::dispatch).
     pub fn run(&mut self, deadline: impl Into<Deadline>) -> Result<Option<Exit>, Error> {
         let deadline = deadline.into();
+        let mut end = None;
         while let Some(event) = self.next_event(deadline)? {
             if let Event::Exited { exit, restart_in: None } = event {
-                return Ok(Some(exit));
+                end = Some(exit);
             }
         }
-        Ok(None)
+        Ok(end)
     }
 }
 

@@ -25,9 +25,12 @@ const WELCOME_RETRY: Duration = Duration::from_millis(20);
 const INCOMPATIBLE_GRACE: Duration = Duration::from_secs(1);
 
 impl Connection {
-    /// Sends Bye: the child is to end.
+    /// Sends Bye, once: the child is to end.
     pub(in crate::session) fn say_bye(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        self.verdict.get_or_insert(ExitReason::Closed);
+        if self.verdict.is_some() {
+            return Ok(());
+        }
+        self.verdict = Some(ExitReason::Closed);
         self.send(&FromHost::Bye(Bye::default()), cx)
     }
 
