@@ -101,6 +101,7 @@ fn draw(options: &Options, mut scene: Scene) -> Result<(), Error> {
     let mut clock = Clock { fps: options.record_fps, frames: 0, start: Timestamp::now() };
     let mut swapchain = set_up(&renderer, options, renderer.wanted_size())?;
     let mut scale = renderer.scale();
+    let mut time = Duration::ZERO;
     for _ in 0..frames {
         while let Some(event) = renderer.dispatch()? {
             match event {
@@ -108,12 +109,13 @@ fn draw(options: &Options, mut scene: Scene) -> Result<(), Error> {
                     swapchain = set_up(&renderer, options, size)?;
                     scale = wanted;
                 }
+                RendererEvent::Input(input) => scene.input(input, time),
                 RendererEvent::Bye => return Ok(()),
                 _ => {}
             }
         }
         let begin = swapchain.wait_begin_frame(Deadline::NEVER)?;
-        let time = clock.next(begin.time);
+        time = clock.next(begin.time);
         present(&swapchain, &mut scene, scale, time)?;
     }
     Ok(())

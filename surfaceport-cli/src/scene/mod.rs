@@ -1,17 +1,44 @@
-//! What the demo's child draws: a small tree of layers that move.
+//! What the demo's child draws.
 //!
-//! A scene is a function of time and of the input so far. [`Scene::draw`] draws
+//! A scene is a function of time and of what the user did. [`Scene::draw`] draws
 //! it into a slot, only what changed there, and says what differs from the frame
 //! before.
+//!
+//! | module | what |
+//! |---|---|
+//! | `portable` `svg` | the scenes that are layers |
+//! | `pattern` | the scene that is a formula |
+//! | `layer` `animation` `timing` `text` | the layer tree |
+//! | `show` `reaction` | a scene laid out, and how it answers the user |
+//! | `display` `stage` `paint` | what to draw; where it changed; drawing it |
 
+mod animation;
 mod choice;
+mod display;
+mod layer;
+mod paint;
+pub(crate) mod pattern;
+mod portable;
+mod reaction;
+mod show;
+mod stage;
+mod svg;
+mod text;
+mod timing;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use choice::SceneChoice;
 
 use std::fmt;
 use std::time::Duration;
 
-use surfaceport::{Damage, Scale, Size};
+use surfaceport::{Damage, Input, Scale, Size};
+
+use portable::Portable;
+use show::Show;
+use svg::Svg;
 
 /// A scene that could not be opened, in words for the user.
 #[derive(Debug)]
@@ -26,11 +53,10 @@ impl fmt::Display for SceneError {
 impl std::error::Error for SceneError {}
 
 /// A slot to draw into, as `Bgra8`.
-#[allow(dead_code)]
 pub(crate) struct Target<'a> {
     /// The pixels, `stride` bytes a row, top row first.
     pub(crate) bytes: &'a mut [u8],
-    /// Bytes from one row to the next.
+    /// Bytes from one row to the next, a multiple of 4.
     pub(crate) stride: usize,
     /// Size in pixels.
     pub(crate) size: Size,
@@ -42,51 +68,38 @@ pub(crate) struct Target<'a> {
     pub(crate) sequence: u64,
 }
 
-/// What the user did, in pixels of the surface.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[allow(dead_code)]
-pub(crate) enum Input {
-    /// The pointer is here.
-    Move { x: f64, y: f64 },
-    /// A button went down or up, with the pointer here.
-    Button { x: f64, y: f64, down: bool },
-    /// A key went down.
-    Key,
-    /// The window got or lost the keyboard.
-    Focus(bool),
+/// A scene.
+pub(crate) struct Scene(Kind);
+
+enum Kind {
+    Layers(Box<Show>),
+    Pattern,
 }
 
-/// The scene.
-pub(crate) struct Scene;
-
-#[allow(dead_code, clippy::needless_pass_by_value)]
 impl Scene {
     /// Opens the scene that was chosen.
-    pub(crate) fn open(_choice: &SceneChoice) -> Result<Self, SceneError> {
-        Ok(Self)
+    pub(crate) fn open(choice: &SceneChoice) -> Result<Self, SceneError> {
+        Ok(Self(match choice {
+            SceneChoice::Portable => Kind::Layers(Box::new(Show::new(Portable::default()))),
+            SceneChoice::Pattern => Kind::Pattern,
+            SceneChoice::Svg(path) => Kind::Layers(Box::new(Show::new(Svg::open(path)?))),
+        }))
     }
 
     /// Draws the scene as it is at `time` into a slot; says what differs from
     /// the frame drawn before.
     pub(crate) fn draw(&mut self, target: Target<'_>, time: Duration) -> Damage {
-        const SIDE: u32 = 48;
-        let Size { width, height } = target.size;
-        let turn = time.as_secs_f64();
-        let along = |side: u32, at: f64| {
-            let room = f64::from(side.saturating_sub(SIDE));
-            // Within 0 to `room`; a float cast saturates.
-            (room / 2.0 * (1.0 + at)) as u32
-        };
-        let (x, y) = (along(width, turn.cos()), along(height, turn.sin()));
-        for (row, bytes) in (0..height).zip(target.bytes.chunks_exact_mut(target.stride)) {
-            for (column, pixel) in (0..width).zip(bytes.as_chunks_mut().0) {
-                let inside = (x..x + SIDE).contains(&column) && (y..y + SIDE).contains(&row);
-                *pixel = if inside { [200, 80, 40, 255] } else { [255; 4] };
-            }
+        match &mut self.0 {
+            Kind::Layers(show) => show.draw(target, time),
+            Kind::Pattern => pattern::draw(target),
         }
-        Damage::FULL
     }
 
-    /// Lets the scene react to the user.
-    pub(crate) fn input(&mut self, _input: Input, _time: Duration) {}
+    /// Lets the scene answer the user.
+    pub(crate) fn input(&mut self, input: Input, time: Duration) {
+        match &mut self.0 {
+            Kind::Layers(show) => show.input(input, time),
+            Kind::Pattern => {}
+        }
+    }
 }
