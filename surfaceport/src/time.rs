@@ -118,3 +118,32 @@ impl From<Instant> for Deadline {
         Self(Limit::At(at))
     }
 }
+
+/// The longest time for which a side looks again before it sleeps: for so long
+/// it hears of nothing else.
+pub(crate) const MAX_SPIN: Duration = Duration::from_millis(10);
+
+/// Looks, and for so long looks again, without sleeping.
+pub(crate) fn spin<T>(
+    time: Duration,
+    deadline: Deadline,
+    mut look: impl FnMut() -> Option<T>,
+) -> Option<T> {
+    /// The clock costs as much as a few looks.
+    const LOOKS: u32 = 32;
+    let mut found = look();
+    if found.is_some() || time.is_zero() {
+        return found;
+    }
+    let end = deadline.min(time.min(MAX_SPIN).into());
+    while found.is_none() && !end.passed() {
+        for _ in 0..LOOKS {
+            core::hint::spin_loop();
+            found = look();
+            if found.is_some() {
+                break;
+            }
+        }
+    }
+    found
+}
