@@ -3,17 +3,21 @@
 use std::time::{Duration, Instant};
 
 use servers::{Kind, Server};
-use surfaceport::{Placement, Size, X11Pane};
+use surfaceport::{Event, Pane, Placement, Session, Size, View, X11Pane};
 use x11rb::connection::Connection as _;
-use x11rb::protocol::Event;
+use x11rb::protocol::Event as Heard;
 use x11rb::protocol::xproto::{
     ConnectionExt as _, CreateWindowAux, EventMask, ImageFormat, Window, WindowClass,
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
 
-use super::pattern::Mark;
+use super::pattern::{Mark, STEP};
+use super::start;
 
+const LONG: Duration = Duration::from_secs(30);
+/// The usual pane.
+pub const SMALL: Size = Size::new(320, 200);
 /// A pane is placed here, unless a test moves it.
 pub const AT: (u32, u32) = (40, 30);
 /// What the host's window shows of its own: R, G, B.
@@ -35,6 +39,25 @@ pub fn desk(width: u32, height: u32, arguments: &[&str]) -> Option<Desk> {
     let size = Size::new(width, height);
     let window = sub_window(&conn, root, (0, 0), size, HOST);
     Some(Desk { server, conn, window, root })
+}
+
+/// The usual child in a pane.
+pub fn view<P: Pane>(pane: P) -> View<P> {
+    View::new(Session::spawn(start("patterned")).unwrap(), pane).unwrap()
+}
+
+/// Runs until `done` holds.
+#[track_caller]
+pub fn run_until<P: Pane>(view: &mut View<P>, mut done: impl FnMut(&mut View<P>) -> bool) {
+    let deadline = Instant::now() + LONG;
+    while !done(view) {
+        assert!(Instant::now() < deadline, "not done in {LONG:?}: {:?}", view.pane().stats());
+        if let Some(Event::Exited { exit, restart_in: None }) =
+            view.next_event(Duration::from_millis(5)).unwrap()
+        {
+            panic!("{exit}");
+        }
+    }
 }
 
 /// A window of one colour that takes clicks.
@@ -95,7 +118,7 @@ impl Desk {
         let until = Instant::now() + Duration::from_secs(10);
         while Instant::now() < until {
             match self.conn.poll_for_event().unwrap() {
-                Some(Event::ButtonPress(press)) => {
+                Some(Heard::ButtonPress(press)) => {
                     return Some((press.event, press.event_x, press.event_y));
                 }
                 Some(_) => {}
@@ -130,14 +153,34 @@ impl Shot {
         self.data.chunks_exact(4).filter(|pixel| pixel[..3] == [blue, green, red]).count()
     }
 
-    /// The frame that it shows from its top left; fails if it is not whole.
+    /// The frame that it shows from its top left, on black.
     #[track_caller]
     pub fn frame(&self) -> Mark {
-        let mark = Mark::read(|x, y| self.pixel(x, y));
-        let seen =
-            Size::new(mark.size.width.min(self.size.width), mark.size.height.min(self.size.height));
-        let (faults, first) = mark.faults(seen, |x, y| self.pixel(x, y));
-        assert_eq!(faults, 0, "{mark:?} is not whole: {first:?}");
+        self.frame_at(0, 0)
+    }
+
+    /// The frame whose top left is there, perhaps outside, on black; fails if any
+    /// pixel is another.
+    #[track_caller]
+    pub fn frame_at(&self, left: i64, top: i64) -> Mark {
+        // Its mark is repeated: the first one that is seen.
+        let first = |offset: i64| u32::try_from((-offset).max(0)).unwrap().next_multiple_of(STEP);
+        let (x, y) = (first(left), first(top));
+        let on_screen = |at: u32, offset: i64| u32::try_from(i64::from(at) + offset).unwrap();
+        let mark = Mark::read(|dx, _| self.pixel(on_screen(x + dx, left), on_screen(y, top)));
+        let inside = |at: i64, side: u32| u32::try_from(at).ok().filter(|at| *at < side);
+        let places = (0..self.size.height).flat_map(|y| (0..self.size.width).map(move |x| (x, y)));
+        let wrong = places
+            .map(|(x, y)| {
+                let column = inside(i64::from(x) - left, mark.size.width);
+                let row = inside(i64::from(y) - top, mark.size.height);
+                let wanted = column.zip(row).map(|(column, row)| mark.pixel(column, row));
+                (x, y, self.pixel(x, y), wanted.unwrap_or_default())
+            })
+            .find(|(_, _, seen, wanted)| seen != wanted);
+        if let Some((x, y, seen, wanted)) = wrong {
+            panic!("{mark:?} is not whole at ({x}, {y}): {seen:?}, not {wanted:?}");
+        }
         mark
     }
 }

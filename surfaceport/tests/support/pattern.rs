@@ -1,11 +1,16 @@
 //! Frames that tell by their pixels which they are, whole or in a screenshot:
-//! the first four pixels say it, and all others follow from it.
+//! four pixels say it, here and there, and all others follow from it.
+
+use std::time::Duration;
 
 use surfaceport::{
-    Canvas, Damage, Deadline, Error, Renderer, RendererEvent, Size, SwapchainDescriptor,
+    Canvas, Damage, Deadline, Error, Format, Renderer, RendererEvent, Size, SwapchainDescriptor,
 };
 
 use super::parameter;
+
+/// A frame's mark is repeated every so many pixels, each way.
+pub const STEP: u32 = 32;
 
 /// Which frame a picture is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +27,7 @@ impl Mark {
             let [_, red, green, blue] = value.to_be_bytes();
             [red, green, blue]
         };
-        match (x, y) {
+        match (x % STEP, y % STEP) {
             (0, 0) => bytes(self.sequence),
             (1, 0) => bytes(self.child),
             (2, 0) => bytes(self.size.width),
@@ -33,13 +38,14 @@ impl Mark {
                 [
                     low(x.wrapping_add(seed)),
                     low(y.wrapping_mul(3).wrapping_add(seed)),
-                    low(x ^ y ^ child),
+                    // Never black, which is what is around frames.
+                    low(x ^ y ^ child) | 1,
                 ]
             }
         }
     }
 
-    /// What a picture says that it is.
+    /// What a picture says that it is, by the pixels of its first mark.
     pub fn read(pixel: impl Fn(u32, u32) -> [u8; 3]) -> Self {
         let number = |x| {
             let [red, green, blue] = pixel(x, 0);
@@ -65,6 +71,21 @@ impl Mark {
         }
         (faults, first)
     }
+
+    /// What a whole frame's bytes are, in B, G, R, A without padding; an error
+    /// says that it is not whole.
+    pub fn of_bytes(bytes: &[u8], size: Size) -> Result<Self, String> {
+        let pixels = bytes.as_chunks::<4>().0;
+        let colour = |[blue, green, red, _]: [u8; 4]| [red, green, blue];
+        let mark = Self::read(|x, _| colour(pixels[x as usize]));
+        let places = (0..size.height).flat_map(|y| (0..size.width).map(move |x| (x, y)));
+        let wrong =
+            pixels.iter().zip(places).find(|(pixel, (x, y))| colour(**pixel) != mark.pixel(*x, *y));
+        match wrong {
+            None if mark.size == size => Ok(mark),
+            wrong => Err(format!("{mark:?} is not whole, or not {size}: {wrong:?}")),
+        }
+    }
 }
 
 /// This process's number, as a frame has room for it.
@@ -76,28 +97,44 @@ pub fn child_number(pid: u32) -> u32 {
 pub fn draw(canvas: &mut Canvas<'_>, sequence: u32) {
     let child = child_number(std::process::id());
     let mark = Mark { child, sequence, size: canvas.size() };
+    paint(canvas, |x, y| mark.pixel(x, y));
+}
+
+/// Columns in red, rows in green.
+fn draw_ramp(canvas: &mut Canvas<'_>) {
+    let low = |value: u32| value.to_le_bytes()[0];
+    paint(canvas, |x, y| [low(x), low(y), 128]);
+}
+
+fn paint(canvas: &mut Canvas<'_>, colour: impl Fn(u32, u32) -> [u8; 3]) {
     for (y, row) in (0..).zip(canvas.rows_mut()) {
         for (x, pixel) in (0..).zip(row.as_chunks_mut::<4>().0) {
-            let [red, green, blue] = mark.pixel(x, y);
+            let [red, green, blue] = colour(x, y);
             *pixel = [blue, green, red, 255];
         }
     }
 }
 
-/// A child that draws these, of the size that the host wants, as slowly as
-/// `SLOW_MS` says.
+/// A child that draws these, of the size that the host wants (`STUBBORN=1`: that
+/// it wanted first), in `FORMAT`, as slowly as `SLOW_MS` says.
 pub fn patterned() -> Result<(), Error> {
-    let slow = std::time::Duration::from_millis(parameter("SLOW_MS", 0));
-    let renderer = Renderer::connect()?;
+    let slow = Duration::from_millis(parameter("SLOW_MS", 0));
+    let stubborn = parameter("STUBBORN", 0) == 1;
+    let ramp = std::env::var("SCENE").is_ok_and(|scene| scene == "ramp");
     let slots = parameter("SLOTS", 4);
+    let format = std::env::var("FORMAT").unwrap_or_default();
+    let format = Format::ALL.into_iter().find(|one| one.to_string() == format);
+    let renderer = Renderer::connect()?;
     let descriptor = |size: Option<Size>| {
-        SwapchainDescriptor::new(size.unwrap_or(Size::new(64, 64))).slots(slots)
+        SwapchainDescriptor::new(size.unwrap_or(Size::new(64, 64)))
+            .slots(slots)
+            .format(format.unwrap_or_default())
     };
     let mut swapchain = renderer.swapchain(descriptor(renderer.wanted_size()))?;
     for sequence in 1.. {
         while let Some(event) = renderer.dispatch()? {
             match event {
-                RendererEvent::Configure { size, .. } => {
+                RendererEvent::Configure { size, .. } if !stubborn => {
                     swapchain = renderer.swapchain(descriptor(size))?;
                 }
                 RendererEvent::Message(_) => std::process::abort(),
@@ -108,7 +145,11 @@ pub fn patterned() -> Result<(), Error> {
         swapchain.wait_begin_frame(Deadline::NEVER)?;
         std::thread::sleep(slow);
         let mut canvas = swapchain.acquire(Deadline::NEVER)?;
-        draw(&mut canvas, sequence);
+        if ramp {
+            draw_ramp(&mut canvas);
+        } else {
+            draw(&mut canvas, sequence);
+        }
         canvas.present(Damage::FULL)?;
     }
     Ok(())

@@ -239,11 +239,20 @@ impl X11Pane {
 
     /// Carries out what can be: a new size, a new frame, a repair.
     fn commit(&mut self) -> Result<(), Error> {
-        if self.frames.flight.is_none() {
-            let asked = self.asked.take();
-            if let Some((size, fit)) = asked {
-                (self.size, self.fit) = (size, fit);
+        let asked = self.asked.take_if(|(_, fit)| {
+            let flight = self.frames.flight.as_ref();
+            flight.is_none_or(|flight| *fit == Fit::Hold && flight.place.is_held())
+        });
+        if let Some((size, fit)) = asked {
+            (self.size, self.fit) = (size, fit);
+        }
+        if let Some(flight) = &mut self.frames.flight {
+            // It lands where it should in any case.
+            if asked.is_some() {
+                flight.place.pane = self.size;
+                self.switch(None)?;
             }
+        } else {
             let first = !self.mapped && self.placement.visible;
             match self.frames.next.take() {
                 Some(held) if asked.is_some() || first => self.switch(Some(held))?,
