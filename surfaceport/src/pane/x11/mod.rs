@@ -4,6 +4,7 @@ mod buffers;
 mod fit;
 mod frames;
 mod hear;
+mod outbox;
 mod paint;
 mod pool;
 mod server;
@@ -11,6 +12,7 @@ mod visual;
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 use raw_window_handle::{HasWindowHandle, RawWindowHandle};
 use x11rb::protocol::present::ConnectionExt as _;
@@ -38,6 +40,10 @@ const MIT_SHM: &str = "MIT-SHM 1.2";
 const SHARED_PIXMAPS: &str = "pixmaps of shared memory";
 const REMOTE: &str = "a connection that passes files (it is not on this machine)";
 const RENDER: &str = "RENDER 0.10";
+const SHAPE: &str = "SHAPE 1.1";
+
+/// A server that is behind says something when it goes on, in most cases.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// How frames come to the X server, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,6 +102,8 @@ pub struct X11Pane {
     /// and with the next one if that is there already.
     asked: Option<(Size, Fit)>,
     placement: Placement,
+    /// The placement has not been carried out.
+    moved: bool,
     mapped: bool,
     /// The window lost some of its pixels.
     exposed: bool,
@@ -106,6 +114,8 @@ pub struct X11Pane {
     ended: Option<PaneError>,
     /// Something was written, and perhaps read meanwhile.
     look_again: bool,
+    /// The server is behind: when to see whether it takes more.
+    retry: Option<Timestamp>,
     region: Vec<Rectangle>,
 }
 
@@ -160,6 +170,7 @@ impl X11Pane {
             fit: Fit::default(),
             asked: None,
             placement,
+            moved: false,
             mapped: false,
             exposed: false,
             serial: 0,
@@ -168,6 +179,7 @@ impl X11Pane {
             complaints: VecDeque::new(),
             ended: None,
             look_again: true,
+            retry: None,
             region: Vec::new(),
             server,
         })
@@ -231,7 +243,8 @@ impl X11Pane {
     ///
     /// [`PaneError::ServerGone`].
     pub fn set_fill(&mut self, colour: [u8; 3]) -> Result<(), Error> {
-        self.server.fill(colour)?;
+        let filled = self.server.fill(colour);
+        self.noted(filled)?;
         self.exposed = true;
         self.look_again = true;
         Ok(())
@@ -239,6 +252,14 @@ impl X11Pane {
 
     /// Carries out what can be: a new size, a new frame, a repair.
     fn commit(&mut self) -> Result<(), Error> {
+        if self.server.is_behind()? {
+            self.retry = Some(Timestamp::now() + RETRY);
+            return Ok(());
+        }
+        self.retry = None;
+        if std::mem::take(&mut self.moved) {
+            self.arrange()?;
+        }
         let asked = self.asked.take_if(|(_, fit)| {
             let flight = self.frames.flight.as_ref();
             flight.is_none_or(|flight| *fit == Fit::Hold && flight.place.is_held())
@@ -266,6 +287,20 @@ impl X11Pane {
         {
             self.paint(key, place)?;
         }
+        Ok(())
+    }
+
+    /// Puts the window where it is to be, or takes it away.
+    fn arrange(&mut self) -> Result<(), Error> {
+        self.server.place(self.placement)?;
+        let (conn, window) = (&self.server.conn, self.server.window);
+        let filled = self.frames.window.is_some();
+        match (self.mapped, self.placement.visible) {
+            (true, false) => sent(conn.unmap_window(window)).map(drop)?,
+            (false, true) if filled => sent(conn.map_window(window)).map(drop)?,
+            _ => {}
+        }
+        self.mapped = self.placement.visible && (self.mapped || filled);
         Ok(())
     }
 
@@ -507,20 +542,12 @@ impl Pane for X11Pane {
 
     fn place(&mut self, placement: Placement) -> Result<Applied, Error> {
         self.check()?;
-        let placed = self.server.place(placement);
-        self.noted(placed)?;
+        self.server.check(placement)?;
         self.placement = placement;
-        let (conn, window) = (&self.server.conn, self.server.window);
-        let shown = self.frames.window.is_some();
-        let seen = match (self.mapped, placement.visible) {
-            (true, false) => sent(conn.unmap_window(window)).map(drop),
-            (false, true) if shown => sent(conn.map_window(window)).map(drop),
-            _ => Ok(()),
-        };
-        self.mapped = placement.visible && (self.mapped || shown);
-        let flushed = seen.and_then(|()| self.server.flush());
+        self.moved = true;
         self.look_again = true;
-        self.noted(flushed).map(|()| Applied::Now)
+        let done = self.commit_and_flush();
+        self.noted(done).map(|()| Applied::Now)
     }
 
     fn present(&mut self, lease: Lease) -> Result<(), Error> {
@@ -562,7 +589,7 @@ impl Pane for X11Pane {
         if self.look_again || !self.complaints.is_empty() {
             return Some(Timestamp::from_nanos(0));
         }
-        self.clock.next_wake()
+        [self.clock.next_wake(), self.retry].into_iter().flatten().min()
     }
 
     fn source(&self) -> Option<BorrowedFd<'_>> {

@@ -18,18 +18,22 @@ use x11rb::protocol::xproto::{
 use x11rb::rust_connection::RustConnection;
 
 use super::fit::rectangle;
+use super::outbox::{self, Outbox};
 use super::visual::Visual;
-use super::{MIT_SHM, REMOTE, SHARED_PIXMAPS, X11Path};
+use super::{MIT_SHM, REMOTE, SHAPE, SHARED_PIXMAPS, X11Path};
 use crate::error::{Error, PaneError};
 use crate::geometry::{Rect, Size};
 use crate::pane::{CopyReason, Placement, Stacking};
+
+/// A connection that never waits for the server, but when it is opened.
+pub(super) type Connection = RustConnection<Outbox>;
 
 /// A request that was sent; the number tells when the server has handled it.
 pub(super) type Request = u64;
 
 /// The number of a request that has no answer but an error.
 pub(super) fn sent(
-    request: Result<VoidCookie<'_, RustConnection>, ConnectionError>,
+    request: Result<VoidCookie<'_, Connection>, ConnectionError>,
 ) -> Result<Request, Error> {
     Ok(request.map_err(gone)?.sequence_number())
 }
@@ -65,7 +69,7 @@ fn no_id(error: ReplyOrIdError) -> Error {
 /// The connection, with the pane's window and what is needed to draw into it.
 #[derive(Debug)]
 pub(super) struct Server {
-    pub(super) conn: RustConnection,
+    pub(super) conn: Connection,
     pub(super) window: Window,
     pub(super) gc: Gcontext,
     pub(super) visual: Visual,
@@ -91,7 +95,7 @@ impl Server {
         size: Size,
         placement: Placement,
     ) -> Result<Self, Error> {
-        let (conn, _screen) = RustConnection::connect(display)
+        let conn = outbox::connect(display)
             .map_err(|error| PaneError::NoServer { what: error.to_string() })?;
         // All is asked at once and heard at once. A display server that is far
         // away is slow to answer.
@@ -150,6 +154,7 @@ impl Server {
             stacking: None,
             conn,
         };
+        server.check(placement)?;
         server.make_window(host, size, placement)?;
         Ok(Self { stacking: Some(Stacking::Above), ..server })
     }
@@ -207,9 +212,16 @@ impl Server {
         self.conn.generate_id().map_err(no_id)
     }
 
-    /// Sends what was written.
+    /// Sends what was written, as far as the server takes it.
     pub(super) fn flush(&self) -> Result<(), Error> {
         self.conn.flush().map_err(gone)
+    }
+
+    /// Whether the server has not taken all that was sent to it. What changes
+    /// meanwhile is sent once, as it is then.
+    pub(super) fn is_behind(&self) -> Result<bool, Error> {
+        let posted = self.conn.stream().post();
+        posted.map(|all| !all).map_err(|error| gone(error.into()))
     }
 
     /// The connection, for those who wait for it.
@@ -243,10 +255,17 @@ impl Server {
         self.clip(placement)
     }
 
+    /// Whether the window can be so.
+    pub(super) fn check(&self, placement: Placement) -> Result<(), Error> {
+        if placement.clip.is_some() && !self.shapes {
+            return Err(PaneError::Missing { what: SHAPE }.into());
+        }
+        Ok(())
+    }
+
     fn clip(&self, placement: Placement) -> Result<(), Error> {
         match placement.clip {
-            None if !self.shapes => Ok(()),
-            Some(_) if !self.shapes => Err(PaneError::Missing { what: "SHAPE 1.1" }.into()),
+            _ if !self.shapes => Ok(()),
             None => self.shape(shape::SK::BOUNDING, None),
             Some(clip) => self.shape(shape::SK::BOUNDING, Some(&[clip])),
         }
@@ -275,14 +294,14 @@ fn position(placement: Placement) -> (i16, i16) {
 }
 
 /// Whether a file can be passed on this connection.
-fn passes_files(conn: &RustConnection) -> bool {
+fn passes_files(conn: &Connection) -> bool {
     use rustix::net::{AddressFamily, getsockname};
     getsockname(conn.stream().as_fd())
         .is_ok_and(|address| address.address_family() == AddressFamily::UNIX)
 }
 
 /// Whether it takes shared memory by file, and if so, whether as pixmaps.
-fn shared_memory(conn: &RustConnection) -> Result<Option<bool>, Error> {
+fn shared_memory(conn: &Connection) -> Result<Option<bool>, Error> {
     use x11rb::protocol::xproto::ImageFormat;
     let reply = conn.shm_query_version().map_err(gone)?.reply().map_err(unanswered)?;
     if (reply.major_version, reply.minor_version) < (1, 2) {
@@ -292,7 +311,7 @@ fn shared_memory(conn: &RustConnection) -> Result<Option<bool>, Error> {
     Ok(Some(pixmaps))
 }
 
-fn presents(conn: &RustConnection) -> Result<bool, Error> {
+fn presents(conn: &Connection) -> Result<bool, Error> {
     let present = conn.present_query_version(1, 0).map_err(gone)?;
     let xfixes = conn.xfixes_query_version(5, 0).map_err(gone)?;
     let present = present.reply().map_err(unanswered)?;
@@ -300,13 +319,13 @@ fn presents(conn: &RustConnection) -> Result<bool, Error> {
     Ok(present.major_version >= 1 && xfixes.major_version >= 2)
 }
 
-fn shapes(conn: &RustConnection) -> Result<bool, Error> {
+fn shapes(conn: &Connection) -> Result<bool, Error> {
     let reply = conn.shape_query_version().map_err(gone)?.reply().map_err(unanswered)?;
     Ok((reply.major_version, reply.minor_version) >= (1, 1))
 }
 
 /// The format of a window's pixels as pictures, with transforms and filters.
-fn pictures(conn: &RustConnection, visual: Visual) -> Result<Option<Pictformat>, Error> {
+fn pictures(conn: &Connection, visual: Visual) -> Result<Option<Pictformat>, Error> {
     let version = conn.render_query_version(0, 11).map_err(gone)?;
     let formats = conn.render_query_pict_formats().map_err(gone)?;
     let version = version.reply().map_err(unanswered)?;
