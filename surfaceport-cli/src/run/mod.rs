@@ -11,7 +11,6 @@ use surfaceport::{Command, HeadlessPane};
 
 use crate::options::Options;
 use crate::output::{self, Output};
-#[allow(unused_imports, reason = "for the window and the terminal")]
 pub(crate) use player::{End, Flow, Key, Player};
 pub(crate) use report::Report;
 
@@ -31,6 +30,7 @@ pub(crate) fn run(mut job: Job) -> anyhow::Result<ExitCode> {
         eprintln!("{reason}");
     }
     let report = match output {
+        Output::Window(display) => output::window::drive(&job, display)?,
         Output::Headless => {
             headless::limit(&mut job.options);
             let pane = || HeadlessPane::new(job.options.pane_size()).refresh_rate(job.options.fps);

@@ -58,7 +58,6 @@ pub(crate) enum End {
 }
 
 /// What the user can do.
-#[allow(dead_code, reason = "the keys of the window and the terminal")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
     /// `q`, a closed window.
@@ -178,7 +177,6 @@ impl<P: Pane> Player<P> {
         }
     }
 
-    #[allow(dead_code, reason = "the window's and the terminal's")]
     /// A child's frames in its pane: to resize, to hide, to place. Its events are
     /// the player's.
     pub(crate) fn view_mut(&mut self, pane: usize) -> Option<&mut View<P>> {
