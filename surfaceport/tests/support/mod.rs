@@ -2,6 +2,7 @@
 //! again in a role, and frames whose content tells what they are.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part")]
 
+pub mod checked;
 pub mod counts;
 pub mod desk;
 pub mod pattern;

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use raw_window_handle::{
@@ -42,7 +43,7 @@ pub struct Window {
     shm: wl_shm::WlShm,
     pub surface: wl_surface::WlSurface,
     pointer: Option<VirtualPointer>,
-    pub server: Server,
+    pub server: Arc<Server>,
 }
 
 /// What the compositor said to the host.
@@ -81,7 +82,8 @@ impl Window {
         while !heard.configured {
             queue.blocking_dispatch(&mut heard).unwrap();
         }
-        let mut window = Self { connection, queue, heard, shm, surface, pointer, server };
+        let mut window =
+            Self { connection, queue, heard, shm, surface, pointer, server: server.into() };
         window.draw(|_, _| Some(HOST));
         window.await_screen(|picture| picture.pixel(WIDTH / 2, HEIGHT / 2) == HOST);
         window
@@ -115,16 +117,29 @@ impl Window {
         self.turn();
     }
 
-    /// One turn of the host's loop: its own events.
+    /// One turn of the host's loop: its own events. A connection that has ended
+    /// is the pane's to tell.
     pub fn turn(&mut self) {
-        self.queue.flush().unwrap();
+        let _sent = self.queue.flush();
         if let Some(guard) = self.queue.prepare_read()
             && super::is_readable(guard.connection_fd(), Duration::ZERO)
         {
-            guard.read().unwrap();
+            let _read = guard.read();
         }
-        self.queue.dispatch_pending(&mut self.heard).unwrap();
-        self.queue.flush().unwrap();
+        let _heard = self.queue.dispatch_pending(&mut self.heard);
+        let _sent = self.queue.flush();
+    }
+
+    /// Asks for something that ends the connection.
+    pub fn break_the_protocol(&mut self) {
+        let memory = rustix::fs::memfd_create("nothing", MemfdFlags::CLOEXEC).unwrap();
+        let _refused = self.shm.create_pool(memory.as_fd(), -1, &self.queue.handle(), ());
+        self.turn();
+    }
+
+    /// Ends the compositor, as if it had crashed.
+    pub fn kill_server(&mut self) {
+        Arc::get_mut(&mut self.server).expect("nobody takes pictures now").kill();
     }
 
     /// What a toolkit's window gives to a pane.

@@ -17,8 +17,11 @@ struct Buffer {
     swapchain: SwapchainId,
     slot: usize,
     buffer: WlBuffer,
-    /// Held from the commit to the compositor's release.
+    /// Held while the compositor reads the buffer, and for as long as its frame is
+    /// on display: it may have to be shown anew.
     lease: Option<Lease>,
+    /// From the commit to the compositor's release.
+    busy: bool,
 }
 
 /// All buffers that the compositor has or may still read.
@@ -26,6 +29,8 @@ struct Buffer {
 pub(super) struct Buffers {
     all: Vec<Buffer>,
     last_key: u64,
+    /// The one on display.
+    newest: u64,
 }
 
 impl Buffers {
@@ -45,19 +50,56 @@ impl Buffers {
         let key = self.last_key + 1;
         let buffer = import(lease.surface(), key, shm, formats, queue)?;
         self.last_key = key;
-        self.all.push(Buffer { key, swapchain, slot, buffer: buffer.clone(), lease: None });
+        self.all.push(Buffer {
+            key,
+            swapchain,
+            slot,
+            buffer: buffer.clone(),
+            lease: None,
+            busy: false,
+        });
         Ok((key, buffer))
     }
 
-    /// The compositor has the frame from now on. Buffers of other swapchains go,
-    /// as soon as it has let go of them.
+    /// The compositor has the frame from now on, instead of the one before.
     pub(super) fn hold(&mut self, key: u64, lease: Lease) {
-        let swapchain = lease.swapchain_id();
         if let Some(buffer) = self.all.iter_mut().find(|buffer| buffer.key == key) {
             buffer.lease = Some(lease);
+            buffer.busy = true;
+        }
+        self.newest = key;
+        self.tidy();
+    }
+
+    /// The compositor has let go of a buffer: its slot goes back to the child.
+    pub(super) fn release(&mut self, key: u64) {
+        if let Some(buffer) = self.all.iter_mut().find(|buffer| buffer.key == key) {
+            buffer.busy = false;
+        }
+        self.tidy();
+    }
+
+    /// The buffer on display, to be given to the compositor again because it has
+    /// let go of it already.
+    pub(super) fn hold_again(&mut self) -> Option<WlBuffer> {
+        let newest = self.newest;
+        let buffer = self.all.iter_mut().find(|buffer| buffer.key == newest && !buffer.busy)?;
+        buffer.busy = true;
+        Some(buffer.buffer.clone())
+    }
+
+    /// Gives back what nobody needs. The buffers of other swapchains go too: no
+    /// frame of theirs comes any more.
+    fn tidy(&mut self) {
+        let newest = self.all.iter().find(|buffer| buffer.key == self.newest);
+        let current = newest.map(|buffer| buffer.swapchain);
+        for buffer in self.all.iter_mut().filter(|buffer| !buffer.busy) {
+            if buffer.key != self.newest {
+                buffer.lease = None;
+            }
         }
         self.all.retain(|buffer| {
-            let wanted = buffer.swapchain == swapchain || buffer.lease.is_some();
+            let wanted = buffer.busy || Some(buffer.swapchain) == current;
             if !wanted {
                 buffer.buffer.destroy();
             }
@@ -65,18 +107,7 @@ impl Buffers {
         });
     }
 
-    /// The compositor has let go of a buffer: its slot goes back to the child.
-    pub(super) fn release(&mut self, key: u64, current: Option<SwapchainId>) {
-        let Some(index) = self.all.iter().position(|buffer| buffer.key == key) else { return };
-        let Some(buffer) = self.all.get_mut(index) else { return };
-        buffer.lease = None;
-        if Some(buffer.swapchain) != current {
-            buffer.buffer.destroy();
-            self.all.swap_remove(index);
-        }
-    }
-
-    /// How many the compositor holds.
+    /// How many slots are held.
     pub(super) fn held(&self) -> usize {
         self.all.iter().filter(|buffer| buffer.lease.is_some()).count()
     }

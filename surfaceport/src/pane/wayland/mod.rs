@@ -179,7 +179,8 @@ impl WaylandPane {
         self.state.preferred_scale
     }
 
-    /// How many of the child's slots the compositor holds.
+    /// How many of the child's slots are held: the one on display, and those that
+    /// the compositor still reads.
     #[must_use]
     pub fn slots_held(&self) -> usize {
         self.buffers.held()
@@ -200,7 +201,12 @@ impl WaylandPane {
 
     /// Lays out anew what is shown. Whether it was out of sight before.
     fn show_again(&mut self) -> bool {
-        self.frame.is_some_and(|frame| self.surfaces.show(self.layout(frame), None))
+        let Some(frame) = self.frame else { return false };
+        // What a compositor keeps of a buffer that it let go of may be no more than
+        // was seen of it.
+        let again = self.buffers.hold_again();
+        let again = again.as_ref().map(|buffer| (buffer, &Damage::FULL));
+        self.surfaces.show(self.layout(frame), again)
     }
 
     /// Everything waits for the window's commit from now on.
@@ -212,7 +218,7 @@ impl WaylandPane {
 
     fn handle(&mut self, said: Said) {
         match said {
-            Said::Released(key) => self.buffers.release(key, self.current),
+            Said::Released(key) => self.buffers.release(key),
             Said::Shown { frame, at, refresh } => {
                 self.refresh = refresh;
                 let at = at.unwrap_or_else(Timestamp::now);

@@ -37,6 +37,8 @@ pub(super) struct Surfaces {
     viewport: WpViewport,
     /// The anchor has its pixel.
     mapped: bool,
+    /// Everything waits for the window's commit.
+    waiting: bool,
     layout: Option<Layout>,
 }
 
@@ -76,6 +78,7 @@ impl Surfaces {
             content_role,
             viewport,
             mapped: true,
+            waiting: false,
             layout: None,
         })
     }
@@ -96,18 +99,24 @@ impl Surfaces {
 
     /// From now on everything waits for the window's next commit, which
     /// `change` names in the callback.
-    pub(super) fn synchronise(&self, change: u64, queue: &QueueHandle<State>) {
+    pub(super) fn synchronise(&mut self, change: u64, queue: &QueueHandle<State>) {
+        self.waiting = true;
         self.anchor_role.set_sync();
+        // It would wait with its parent anyway; but wlroots forgets what waits in
+        // a surface that is not told so itself.
+        self.content_role.set_sync();
         let _callback = self.anchor.frame(queue, Callback::Applied(change));
     }
 
     /// It does not wait any more.
-    pub(super) fn desynchronise(&self) {
+    pub(super) fn desynchronise(&mut self) {
+        self.waiting = false;
         self.anchor_role.set_desync();
+        self.content_role.set_desync();
     }
 
     /// Shows the content as laid out, or nothing, and commits it: with this
-    /// buffer, or with the one that it has. Whether it comes back from nothing,
+    /// buffer, of which so much has changed, or with the one that it has. Whether it comes back from nothing,
     /// which is seen from the window's next commit.
     pub(super) fn show(
         &mut self,
@@ -118,11 +127,12 @@ impl Surfaces {
         // waits for the anchor's commit.
         let moved = layout.map(|it| it.offset) != self.layout.map(|it| it.offset);
         let mapped = layout.is_some();
-        let both = moved || mapped != self.mapped;
-        if both {
+        let both = moved || mapped != self.mapped || self.waiting;
+        if both && !self.waiting {
             self.content_role.set_sync();
         }
-        if let Some(layout) = layout.filter(|layout| Some(*layout) != self.layout) {
+        let changed = layout.filter(|layout| Some(*layout) != self.layout);
+        if let Some(layout) = changed {
             let [x, y, width, height] = layout.source;
             self.viewport.set_source(x, y, width, height);
             self.viewport.set_destination(layout.destination.0, layout.destination.1);
@@ -130,7 +140,8 @@ impl Surfaces {
         }
         if let Some((buffer, damage)) = frame {
             self.content.attach(Some(buffer), 0, 0);
-            self.damage(damage);
+            // What is seen now and was not before counts as changed.
+            self.damage(if changed.is_some() || both { &Damage::FULL } else { damage });
         }
         self.content.commit();
         if both {
@@ -140,6 +151,8 @@ impl Surfaces {
             // weston draws what is new below the anchor only if the anchor is.
             self.anchor.damage_buffer(0, 0, 1, 1);
             self.anchor.commit();
+        }
+        if both && !self.waiting {
             self.content_role.set_desync();
         }
         let returned = mapped && !self.mapped;
