@@ -3,6 +3,7 @@
 mod asan;
 mod ci;
 mod disasm;
+mod faults;
 mod fuzz;
 mod host;
 mod layers;
@@ -49,6 +50,8 @@ enum Check {
         #[arg(long, value_name = "N")]
         max_preemptions: Option<u8>,
     },
+    /// Make every system call of the library fail, and kill and stop both sides there
+    Faults,
     /// Run the fuzz targets
     Fuzz {
         /// How long to run each
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Check::Layers => layers::run(),
         Check::Licences => licences::run(),
         Check::Disasm => disasm::run(),
+        Check::Faults => faults::run(),
         Check::Loom { max_preemptions } => loom::run(max_preemptions),
         Check::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
         Check::Asan => asan::run(),

@@ -529,7 +529,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Geometry`] for a size that no surface can have.
+    /// [`Error::Geometry`] for a size that no surface can have; [`Error::Os`] if the
+    /// system failed to send it.
     pub fn configure(&mut self, size: Size, scale: Scale) -> Result<u32, Error> {
         let wanted = (size != Size::default()).then_some(size);
         if let Some(size) = wanted {
@@ -538,7 +539,7 @@ impl Session {
         let serial = self.wanted.configure.serial.checked_add(1).unwrap_or(1);
         let configure = Configure { serial, size: wanted, scale };
         self.wanted.configure = configure;
-        self.tell(&FromHost::Configure(configure));
+        self.tell(&FromHost::Configure(configure))?;
         Ok(serial)
     }
 
@@ -623,13 +624,17 @@ impl Session {
     }
 
     /// Sends what a later child is told with Welcome.
-    fn tell(&mut self, message: &FromHost<'_>) {
+    fn tell(&mut self, message: &FromHost<'_>) -> Result<(), Error> {
         let mut cx = context!(self);
-        if let State::Running(connection) = &mut self.state
-            && connection.is_live()
-        {
-            // A child that does not hear it ends, and the next one does.
-            let _told = connection.send(message, &mut cx);
+        match &mut self.state {
+            State::Running(connection) if connection.is_live() => {
+                match connection.send(message, &mut cx) {
+                    // A child that does not hear it ends, and the next one does.
+                    Err(Error::NotConnected | Error::Violation(_)) => Ok(()),
+                    told => told,
+                }
+            }
+            _ => Ok(()),
         }
     }
 

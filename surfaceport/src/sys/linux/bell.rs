@@ -11,8 +11,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::EventfdFlags;
 use rustix::pipe::PipeFlags;
 
-use super::os;
 use super::wait::Source;
+use super::{os, retry};
 use crate::error::Error;
 
 /// The end that is waited on.
@@ -58,7 +58,7 @@ impl Ringer {
         // An eventfd takes a u64; in a pipe a byte does, and fills it less.
         let one = 1_u64.to_ne_bytes();
         let bytes = if self.read.is_some() { &[1][..] } else { &one[..] };
-        let _hint = rustix::io::write(&self.write, bytes);
+        let _hint = retry(|| rustix::io::write(&self.write, bytes));
     }
 }
 

@@ -71,12 +71,16 @@ impl Memory {
     /// file of just this length, in ordinary pages, all of them there, sealed
     /// against resizing, open for writing.
     pub(crate) fn import(fd: OwnedFd, len: u64) -> Result<Self, Error> {
-        // Only memory files can be sealed at all (EINVAL); a file in /dev/shm
-        // says F_SEAL_SEAL alone.
-        let seals = rustix::fs::fcntl_get_seals(&fd).map_err(|_| Violation::NotMemory)?;
-        let flags = rustix::fs::fcntl_getfl(&fd).map_err(|_| Violation::NotMemory)?;
-        let system = rustix::fs::fstatfs(&fd).map_err(|_| Violation::NotMemory)?;
-        let stat = rustix::fs::fstat(&fd).map_err(|_| Violation::NotMemory)?;
+        let failed = |errno| os("looking at shared memory", errno);
+        let seals = rustix::fs::fcntl_get_seals(&fd).map_err(|errno| match errno {
+            // Only memory files can be sealed at all; a file in /dev/shm says
+            // F_SEAL_SEAL alone. A mere path is no open file.
+            Errno::INVAL | Errno::BADF => Violation::NotMemory.into(),
+            errno => failed(errno),
+        })?;
+        let flags = rustix::fs::fcntl_getfl(&fd).map_err(failed)?;
+        let system = retry(|| rustix::fs::fstatfs(&fd)).map_err(failed)?;
+        let stat = rustix::fs::fstat(&fd).map_err(failed)?;
         #[expect(clippy::cast_sign_loss, reason = "a magic number, compared as bits")]
         if system.f_type as u64 != TMPFS_MAGIC {
             // hugetlbfs takes seals too, but its pages can be punched out from

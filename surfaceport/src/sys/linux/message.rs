@@ -109,7 +109,8 @@ impl Endpoint {
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         match retry(|| rustix::net::sendmsg(&self.0, &[IoSlice::new(bytes)], &mut control, flags)) {
             Ok(_) => Ok(Sent::Done),
-            Err(Errno::AGAIN | Errno::NOBUFS) => Ok(Sent::Full),
+            // Out of memory just now is no other trouble than a full queue.
+            Err(Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM) => Ok(Sent::Full),
             Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => Ok(Sent::Closed),
             // The user has too many handles in flight; the next try may do.
             Err(Errno::TOOMANYREFS) => Err(Error::HandleLimit { doing: "sending handles" }),
