@@ -9,6 +9,7 @@ use surfaceport::{
 };
 
 use crate::scene::{Scene, SceneChoice, Target};
+use crate::verify::Stamp;
 
 /// The size if the host leaves it to the child.
 const DEFAULT_SIZE: Size = Size::new(640, 480);
@@ -116,7 +117,7 @@ fn draw(options: &Options, mut scene: Scene) -> Result<(), Error> {
         }
         let begin = swapchain.wait_begin_frame(Deadline::NEVER)?;
         time = clock.next(begin.time);
-        present(&swapchain, &mut scene, scale, time)?;
+        present(&swapchain, &mut scene, scale, time, options.verify)?;
     }
     Ok(())
 }
@@ -151,13 +152,17 @@ fn present(
     scene: &mut Scene,
     scale: Scale,
     time: Duration,
+    stamp: bool,
 ) -> Result<(), Error> {
     let mut canvas = swapchain.acquire(Deadline::NEVER)?;
     let (size, stride, age) = (canvas.size(), canvas.stride(), canvas.age());
     let sequence = swapchain.presented() + 1;
     let bytes = canvas.bytes_mut();
     let damage = scene.draw(Target { bytes, stride, size, scale, age, sequence }, time);
-    // The stamp of `--verify` goes here: the pixels are final.
+    if stamp {
+        let stamp = Stamp::of(canvas.rows_mut(), sequence);
+        canvas.set_user_data(&stamp.to_bytes());
+    }
     canvas.present(damage)?;
     Ok(())
 }

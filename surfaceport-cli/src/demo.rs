@@ -7,7 +7,7 @@ use surfaceport::Command;
 
 use crate::child::{self, Drawing};
 use crate::options::Options;
-use crate::run::{self, Job};
+use crate::run;
 
 /// `demo`'s options.
 #[derive(clap::Args)]
@@ -32,5 +32,5 @@ pub(crate) fn run(demo: DemoOptions) -> anyhow::Result<ExitCode> {
         counted: options.frames.is_some(),
     };
     let command = Command::new(this).args(child.arguments());
-    run::run(Job { options, command, counted: true })
+    run::run(options, command, true)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use surfaceport::Command;
 
 use crate::options::Options;
-use crate::run::{self, Job};
+use crate::run;
 
 /// `host`'s options.
 #[derive(clap::Args)]
@@ -23,5 +23,5 @@ pub(crate) struct HostOptions {
 pub(crate) fn run(host: HostOptions) -> anyhow::Result<ExitCode> {
     let (program, arguments) = host.command.split_first().expect("clap requires one");
     let command = Command::new(program).args(arguments);
-    run::run(Job { options: host.options, command, counted: false })
+    run::run(host.options, command, false)
 }

@@ -7,6 +7,7 @@ mod options;
 mod output;
 mod run;
 mod scene;
+mod verify;
 
 use std::process::ExitCode;
 

@@ -42,7 +42,7 @@ pub(crate) fn drive(job: &Job, display: Display) -> anyhow::Result<Report> {
     event_loop.run_app(&mut app).context("the display is gone")?;
     match (app.failed, app.open) {
         (Some(error), _) => Err(error),
-        (None, Some(open)) => Ok(open.player.finish()),
+        (None, Some(open)) => open.player.finish(),
         (None, None) => anyhow::bail!("the display opened no window"),
     }
 }

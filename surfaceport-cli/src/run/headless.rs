@@ -27,7 +27,7 @@ pub(super) fn limit(options: &mut Options) {
 pub(crate) fn drive<P: Pane>(mut player: Player<P>) -> anyhow::Result<Report> {
     loop {
         match player.dispatch()? {
-            Flow::Done => return Ok(player.finish()),
+            Flow::Done => return player.finish(),
             Flow::Running { wake_at } => wait(&player, wake_at)?,
         }
     }

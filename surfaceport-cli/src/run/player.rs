@@ -6,10 +6,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::process::{Signal, pidfd_send_signal};
 use surfaceport::os::linux::child_pidfd;
-use surfaceport::{Event, Exit, ExitReason, Pane, Restart, Session, Timestamp, View};
+use surfaceport::{Event, Exit, ExitReason, Pane, Session, Stats, Timestamp, View};
+use tracing::{debug, info, warn};
 
+use super::progress::Progress;
+use super::report::{Report, Surfaces};
 use super::signals::Signals;
-use super::{Job, Report};
+use super::watch::{Seen, Watched};
+use super::{Job, sum};
 
 /// How long the children have to end when they are asked to.
 const GRACE: Duration = Duration::from_secs(1);
@@ -18,31 +22,38 @@ const GRACE: Duration = Duration::from_secs(1);
 ///
 /// An output's loop: [`dispatch`](Self::dispatch) whenever one of
 /// [`fds`](Self::fds) is readable, at `wake_at`, and when the output itself
-/// has heard something; stop at [`Flow::Done`].
+/// has heard something; at [`Flow::Done`] comes [`finish`](Self::finish).
 pub(crate) struct Player<P: Pane> {
     players: Vec<One<P>>,
     signals: Signals,
+    progress: Progress,
+    /// How many frames each child is to present.
     frames: Option<u64>,
+    /// The children are told so.
     counted: bool,
+    verify: bool,
     started: Timestamp,
     stop_at: Option<Timestamp>,
+    /// How long a child lives from its first frame.
     kill_every: Option<Duration>,
-    kill_at: Option<Timestamp>,
-    end: Option<End>,
+    ending: Option<Ending>,
+    surfaces: Option<Surfaces>,
 }
 
 /// A child in its pane.
 struct One<P> {
-    view: View<P>,
+    view: View<Watched<P>>,
     stopped: bool,
-    over: bool,
+    kill_at: Option<Timestamp>,
+    /// It ended and is not started again.
+    gone: bool,
 }
 
 /// Whether it goes on.
 pub(crate) enum Flow {
     /// Poll; call again at this time at the latest.
     Running { wake_at: Option<Timestamp> },
-    /// [`Player::finish`] is next.
+    /// It is over.
     Done,
 }
 
@@ -55,6 +66,13 @@ pub(crate) enum End {
     Closed,
     /// A child ended in a way that does not let it start again.
     GaveUp(Box<Exit>),
+}
+
+struct Ending {
+    end: End,
+    at: Timestamp,
+    /// When children that are still there are ended by force.
+    patience: Timestamp,
 }
 
 /// What the user can do.
@@ -74,76 +92,118 @@ impl<P: Pane> Player<P> {
         let signals = Signals::catch().context("can't listen for signals")?;
         let options = &job.options;
         let started = Timestamp::now();
-        let restart = match options.kill_child_every {
-            Some(_) => Restart::default().limit(u32::MAX).window(Duration::ZERO),
-            None => Restart::default(),
-        };
         let players = panes
             .into_iter()
             .map(|pane| {
-                let command = job.command.clone().forward_output(true).restart(restart);
-                let view = View::new(Session::spawn(command)?, pane)?;
-                Ok(One { view, stopped: false, over: false })
+                let session = Session::spawn(job.command.clone().forward_output(true))?;
+                let view = View::new(session, Watched::new(pane, options.verify))?;
+                Ok(One { view, stopped: false, kill_at: None, gone: false })
             })
             .collect::<Result<Vec<_>, surfaceport::Error>>()?;
         Ok(Self {
             players,
             signals,
+            progress: Progress::start(job.progress, started),
             frames: options.frames,
             counted: job.counted,
+            verify: options.verify,
             started,
             stop_at: options.duration.map(|duration| started + duration),
             kill_every: options.kill_child_every,
-            kill_at: options.kill_child_every.map(|every| started + every),
-            end: None,
+            ending: None,
+            surfaces: None,
         })
     }
 
     /// Does all that is to be done; never waits.
     pub(crate) fn dispatch(&mut self) -> anyhow::Result<Flow> {
-        if self.signals.take() > 0 {
-            self.key(Key::Quit);
+        let asked = self.signals.take();
+        if asked > 0 {
+            // The second Ctrl-C does not wait for anybody.
+            let patience = if self.ending.is_some() || asked > 1 { Duration::ZERO } else { GRACE };
+            self.end(End::Closed, patience);
         }
         let now = Timestamp::now();
         if self.stop_at.is_some_and(|at| at <= now) {
-            self.end.get_or_insert(End::Finished);
+            self.stop_at = None;
+            self.end(End::Finished, GRACE);
         }
-        if let (Some(at), Some(every)) = (self.kill_at, self.kill_every)
-            && at <= now
-        {
-            self.key(Key::KillChild);
-            self.kill_at = Some(now + every);
-        }
-        for one in self.players.iter_mut().filter(|one| !one.over) {
-            while let Some(event) = one.view.dispatch()? {
-                match event {
-                    Event::Connected { .. } => {
-                        if let Some(frames) = self.frames.filter(|_| self.counted) {
-                            let rest = frames.saturating_sub(one.view.session().stats().presented);
-                            let message = format!("frames {rest}");
-                            one.view.session_mut().send(message.as_bytes())?;
-                        }
-                    }
-                    Event::Exited { exit, restart_in: None } => {
-                        one.over = true;
-                        if !exit.connected || exit.reason != ExitReason::Exited(0) {
-                            self.end.get_or_insert(End::GaveUp(Box::new(exit)));
-                        }
-                    }
-                    _ => {}
-                }
+        for index in 0..self.players.len() {
+            while let Some(event) = self.players[index].view.dispatch()? {
+                self.hear(index, event)?;
             }
-            let presented = one.view.session().stats().presented;
-            one.over |= self.frames.is_some_and(|frames| presented >= frames);
+            if let Some(every) = self.kill_every.filter(|_| self.ending.is_none()) {
+                self.players[index].kill_when_due(every, now);
+            }
         }
-        if self.players.iter().all(|one| one.over) {
-            self.end.get_or_insert(End::Finished);
+        if let (Some(frames), false) = (self.frames, self.counted) {
+            let presented = |one: &One<P>| one.view.session().stats().presented;
+            if self.players.iter().all(|one| one.gone || presented(one) >= frames) {
+                self.end(End::Finished, GRACE);
+            }
         }
-        if self.end.is_some() {
+        if self.players.iter().all(|one| one.view.session().is_over()) {
+            self.end(End::Finished, GRACE);
             return Ok(Flow::Done);
         }
-        let wake_at = [self.stop_at, self.kill_at].into_iter().flatten().min();
-        Ok(Flow::Running { wake_at })
+        if self.ending.as_ref().is_some_and(|ending| ending.patience <= now) {
+            return Ok(Flow::Done);
+        }
+        let progress_at = self.progress.next();
+        if progress_at.is_some_and(|at| at <= now) {
+            self.progress.show(now, &self.stats());
+        }
+        let patience = self.ending.as_ref().map(|ending| ending.patience);
+        let all = [self.stop_at, patience, self.progress.next()];
+        let kills = self.players.iter().map(|one| one.kill_at);
+        Ok(Flow::Running { wake_at: all.into_iter().chain(kills).flatten().min() })
+    }
+
+    fn hear(&mut self, index: usize, event: Event) -> anyhow::Result<()> {
+        let one = &mut self.players[index];
+        match event {
+            Event::Connected { pid } => {
+                info!(pane = index, pid, "connected");
+                one.stopped = false;
+                if let Some(frames) = self.frames.filter(|_| self.counted) {
+                    let rest = frames.saturating_sub(one.view.session().stats().presented);
+                    one.view.session_mut().send(format!("frames {rest}").as_bytes())?;
+                }
+            }
+            Event::Setup { generation, surface, slots, mode, .. } => {
+                info!(pane = index, generation, size = %surface.size(), slots, ?mode, "set up");
+                self.surfaces = Some(Surfaces { size: surface.size(), slots, mode });
+            }
+            Event::Exited { exit, restart_in } => {
+                info!(pane = index, ?restart_in, "{exit}");
+                let done = matches!(exit.reason, ExitReason::Exited(0) | ExitReason::Closed);
+                one.gone = restart_in.is_none();
+                one.kill_at = None;
+                if one.gone && !(exit.connected && done) && self.ending.is_none() {
+                    self.end(End::GaveUp(Box::new(exit)), GRACE);
+                }
+            }
+            Event::Stalled => warn!(pane = index, "no frame for a while"),
+            event => debug!(pane = index, "{event:?}"),
+        }
+        Ok(())
+    }
+
+    /// Asks the children to end; what they have presented is still shown.
+    fn end(&mut self, end: End, patience: Duration) {
+        let at = Timestamp::now();
+        if let Some(ending) = &mut self.ending {
+            ending.patience = ending.patience.min(at + patience);
+            return;
+        }
+        info!("{end:?}");
+        self.stop_at = None;
+        self.ending = Some(Ending { end, at, patience: at + patience });
+        for one in &mut self.players {
+            one.stop(false);
+            one.kill_at = None;
+            one.view.session_mut().ask_to_end();
+        }
     }
 
     /// What to poll for reading.
@@ -155,48 +215,79 @@ impl<P: Pane> Player<P> {
     /// What the user wants.
     pub(crate) fn key(&mut self, key: Key) {
         match key {
-            Key::Quit => {
-                self.end.get_or_insert(End::Closed);
-            }
+            Key::Quit => self.end(End::Closed, GRACE),
             Key::KillChild => {
-                for one in &mut self.players {
-                    one.stopped = false;
-                    one.view.session_mut().kill_child();
-                }
+                self.players.iter_mut().for_each(One::kill);
             }
             Key::PauseOrContinue => {
                 for one in &mut self.players {
-                    one.stopped = !one.stopped;
-                    let signal = if one.stopped { Signal::STOP } else { Signal::CONT };
-                    if let Some(process) = child_pidfd(one.view.session()) {
-                        // One that has just ended need not be stopped.
-                        let _ended = pidfd_send_signal(process, signal);
-                    }
+                    one.stop(!one.stopped);
                 }
             }
         }
     }
 
-    /// A child's frames in its pane: to resize, to hide, to place. Its events are
-    /// the player's.
-    pub(crate) fn view_mut(&mut self, pane: usize) -> Option<&mut View<P>> {
+    /// A child's frames in its pane: to resize, to hide, to place, to send input.
+    /// Its events are the player's.
+    pub(crate) fn view_mut(&mut self, pane: usize) -> Option<&mut View<Watched<P>>> {
         self.players.get_mut(pane).map(|one| &mut one.view)
     }
 
+    fn stats(&self) -> Stats {
+        sum(self.players.iter().map(|one| one.view.session().stats()))
+    }
+
     /// Ends the children: the account.
-    pub(crate) fn finish(mut self) -> Report {
-        let elapsed = Timestamp::now().since(self.started);
-        let mut stats = surfaceport::Stats::default();
+    pub(crate) fn finish(mut self) -> anyhow::Result<Report> {
+        self.progress.clear();
+        let ended_at = self.ending.as_ref().map_or_else(Timestamp::now, |ending| ending.at);
+        let mut seen = Seen::default();
+        let mut host_copies = 0;
         for one in &mut self.players {
-            one.view.session_mut().close_child(GRACE);
-            let its = one.view.session().stats();
-            stats.presented += its.presented;
-            stats.shown += its.shown;
-            stats.superseded += its.superseded;
-            stats.stale += its.stale;
-            stats.lost += its.lost;
-            stats.restarts += its.restarts;
+            one.view.session_mut().close_child(Duration::ZERO);
+            host_copies += one.view.pane().stats().host_copies;
+            seen.add(one.view.pane_mut().finish()?);
         }
-        Report { end: self.end.unwrap_or(End::Finished), stats, elapsed }
+        Ok(Report {
+            stats: self.stats(),
+            end: self.ending.map_or(End::Finished, |ending| ending.end),
+            verify: self.verify,
+            elapsed: ended_at.since(self.started),
+            panes: self.players.len(),
+            surfaces: self.surfaces,
+            seen,
+            host_copies,
+        })
+    }
+}
+
+impl<P: Pane> One<P> {
+    fn kill(&mut self) {
+        // It is meant, and no reason to give up.
+        self.view.session_mut().forget_restarts();
+        self.view.session_mut().kill_child();
+        self.kill_at = None;
+    }
+
+    /// Each child lives for so long from when it is seen.
+    fn kill_when_due(&mut self, every: Duration, now: Timestamp) {
+        let child = self.view.session().child_pid();
+        if self.kill_at.is_some_and(|at| at <= now) {
+            self.kill();
+        } else if self.kill_at.is_none() && child.is_some() && self.view.pane().drawn_by() == child
+        {
+            self.kill_at = Some(now + every);
+        }
+    }
+
+    /// Stops the child where it is, or lets it go on.
+    fn stop(&mut self, stop: bool) {
+        if self.stopped != stop
+            && let Some(process) = child_pidfd(self.view.session())
+        {
+            self.stopped = stop;
+            // One that has just ended need not be told.
+            let _ended = pidfd_send_signal(process, if stop { Signal::STOP } else { Signal::CONT });
+        }
     }
 }
