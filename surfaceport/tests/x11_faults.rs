@@ -46,7 +46,7 @@ fn a_display_on_another_machine_gets_copies() {
     // A connection by TCP can't pass files, wherever it leads.
     let remote = format!("127.0.0.1{}", desk.server.address());
     let placement = Placement::at(AT.0.cast_signed(), AT.1.cast_signed());
-    let pane = X11Pane::in_window(Some(&remote), desk.window, SMALL, placement).unwrap();
+    let pane = X11Pane::in_window(Some(&remote), desk.window, placement, SMALL).unwrap();
     let mut view = view(pane);
     shows_frames(&desk, &mut view);
     let stats = view.pane().stats();
@@ -173,7 +173,7 @@ fn nothing_waits_for_a_server_that_has_stopped() {
 fn a_window_that_is_not_there_is_refused() {
     let Some(desk) = desk(640, 480, &[]) else { return };
     let placement = Placement::at(0, 0);
-    let open = |display: &str, window| X11Pane::in_window(Some(display), window, SMALL, placement);
+    let open = |display: &str, window| X11Pane::in_window(Some(display), window, placement, SMALL);
     let address = desk.server.address();
     let error = open(&address, 0x1234_5678).unwrap_err();
     assert!(matches!(error, Error::Pane(PaneError::NoWindow)), "{error}");

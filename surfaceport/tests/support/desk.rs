@@ -87,7 +87,7 @@ impl Desk {
     /// A pane in the window.
     pub fn pane(&self, size: Size) -> X11Pane {
         let placement = Placement::at(AT.0.cast_signed(), AT.1.cast_signed());
-        X11Pane::in_window(Some(&self.server.address()), self.window, size, placement).unwrap()
+        X11Pane::in_window(Some(&self.server.address()), self.window, placement, size).unwrap()
     }
 
     /// What the server shows at this place, all of it at one time.

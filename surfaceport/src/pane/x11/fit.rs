@@ -30,11 +30,6 @@ impl Place {
         }
     }
 
-    /// Whether it lies at the top left as it is: so it does in a pane of any size.
-    pub(super) fn is_held(&self) -> bool {
-        (self.x, self.y) == (0, 0) && !self.is_scaled()
-    }
-
     pub(super) fn is_scaled(&self) -> bool {
         self.size != self.frame
     }

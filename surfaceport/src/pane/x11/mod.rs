@@ -75,13 +75,16 @@ pub enum X11Path {
 /// [`Placement::clip`](super::Placement).
 ///
 /// ```no_run
-/// use surfaceport::{Command, Placement, Session, Size, View, X11Pane};
+/// use surfaceport::{Placement, Scale, Session, Size, View, X11Pane};
 ///
-/// # fn show(window: &impl raw_window_handle::HasWindowHandle) -> Result<(), surfaceport::Error> {
-/// let pane = X11Pane::new(window, Size::new(640, 480), Placement::at(20, 20))?;
-/// let mut view = View::new(Session::spawn(Command::new("my-renderer"))?, pane)?;
-/// # Ok(())
-/// # }
+/// fn show<W>(session: Session, window: W) -> Result<View<X11Pane>, surfaceport::Error>
+/// where
+///     W: raw_window_handle::HasWindowHandle,
+/// {
+///     let size = Size::new(640, 480);
+///     let pane = X11Pane::new(window, Placement::at(200, 40), size, Scale::ONE)?;
+///     View::new(session, pane)
+/// }
 /// ```
 #[derive(Debug)]
 pub struct X11Pane {
@@ -128,9 +131,10 @@ impl X11Pane {
     /// [`Error::Pane`]: [`PaneError::WrongWindow`] if it is no X11 window,
     /// [`PaneError::NoWindow`], [`PaneError::NoServer`].
     pub fn new(
-        window: &(impl HasWindowHandle + ?Sized),
-        size: Size,
+        window: impl HasWindowHandle,
         placement: Placement,
+        size: Size,
+        scale: Scale,
     ) -> Result<Self, Error> {
         let window = window.window_handle().map_err(|_| PaneError::NoWindow)?;
         let window = match window.as_raw() {
@@ -139,7 +143,8 @@ impl X11Pane {
             _ => None,
         };
         let window = window.ok_or(PaneError::WrongWindow { wanted: "a window on X11" })?;
-        Self::in_window(None, window, size, placement)
+        let pane = Self::in_window(None, window, placement, size)?;
+        Ok(Self { scale, ..pane })
     }
 
     /// A pane in the window of this number, on this display (`":0"`; `None`: the
@@ -151,8 +156,8 @@ impl X11Pane {
     pub fn in_window(
         display: Option<&str>,
         window: u32,
-        size: Size,
         placement: Placement,
+        size: Size,
     ) -> Result<Self, Error> {
         size.check().map_err(Error::Geometry)?;
         let server = Server::open(display, window, size, placement)?;
@@ -260,29 +265,24 @@ impl X11Pane {
         if std::mem::take(&mut self.moved) {
             self.arrange()?;
         }
-        let asked = self.asked.take_if(|(_, fit)| {
-            let flight = self.frames.flight.as_ref();
-            flight.is_none_or(|flight| *fit == Fit::Hold && flight.place.is_held())
-        });
+        // Whether what is under way has landed yet is not known: what is drawn now
+        // may come before it or after it.
+        if self.frames.flight.is_some() {
+            return Ok(());
+        }
+        let asked = self.asked.take();
         if let Some((size, fit)) = asked {
             (self.size, self.fit) = (size, fit);
         }
-        if let Some(flight) = &mut self.frames.flight {
-            // It lands where it should in any case.
-            if asked.is_some() {
-                flight.place.pane = self.size;
-                self.switch(None)?;
-            }
-        } else {
-            let first = !self.mapped && self.placement.visible;
-            match self.frames.next.take() {
-                Some(held) if asked.is_some() || first => self.switch(Some(held))?,
-                Some(held) => self.show(held)?,
-                None if asked.is_some() => self.switch(None)?,
-                None => {}
-            }
+        let first = !self.mapped && self.placement.visible;
+        match self.frames.next.take() {
+            Some(held) if asked.is_some() || first => self.switch(Some(held))?,
+            Some(held) => self.show(held)?,
+            None if asked.is_some() => self.switch(None)?,
+            None => {}
         }
-        if std::mem::take(&mut self.exposed)
+        if self.frames.flight.is_none()
+            && std::mem::take(&mut self.exposed)
             && let Some((key, place)) = self.frames.window
         {
             self.paint(key, place)?;

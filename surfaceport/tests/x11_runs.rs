@@ -1,0 +1,232 @@
+//! Long runs in a window on X11, each alone in the process: what is counted is
+//! the process's. `cargo xtask panes` runs them with larger numbers.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::counts::Random;
+use support::desk::{Desk, SMALL, desk, run_until};
+use support::pattern::{Mark, patterned};
+use support::{open_fds, parameter, run_child, start};
+use surfaceport::{
+    Applied, Error, Fit, Lease, Pane, PaneStats, Placement, ResizePolicy, Scale, Session, Size,
+    Timestamp, View, X11Pane, X11Path,
+};
+
+/// Not a test of its own: what the others start.
+#[test]
+fn child() {
+    run_child(&[("patterned", patterned), ("square", square)]);
+}
+
+/// One after the other: they count what the process has, and use.
+#[test]
+fn runs() {
+    frames_are_whole_and_in_order();
+    resizes_are_clean_and_leave_nothing();
+    time_does_not_grow_with_the_frame();
+}
+
+/// A pane that looks at each frame twice between its take and its release.
+struct Checking {
+    inner: X11Pane,
+    on_display: Option<(Lease, Mark)>,
+    frames: u64,
+    bytes: Vec<u8>,
+}
+
+impl Checking {
+    fn new(inner: X11Pane) -> Self {
+        Self { inner, on_display: None, frames: 0, bytes: Vec::new() }
+    }
+
+    /// Copies the frame out, without mapping it: it must be whole.
+    fn look(&mut self, lease: &Lease) -> Mark {
+        let surface = lease.surface();
+        let size = surface.descriptor().size();
+        self.bytes.resize((size.width * size.height * 4) as usize, 0);
+        surface.copy_to(&mut self.bytes).unwrap();
+        Mark::of_bytes(&self.bytes, size).unwrap()
+    }
+
+    fn look_again(&mut self) {
+        if let Some((lease, mark)) = self.on_display.take() {
+            assert_eq!(self.look(&lease), mark, "the frame changed while it was held");
+        }
+    }
+}
+
+impl Pane for Checking {
+    fn size(&self) -> Size {
+        self.inner.size()
+    }
+    fn resize(&mut self, size: Size, scale: Scale, fit: Fit) -> Result<Applied, Error> {
+        self.inner.resize(size, scale, fit)
+    }
+    fn place(&mut self, placement: Placement) -> Result<Applied, Error> {
+        self.inner.place(placement)
+    }
+    fn present(&mut self, lease: Lease) -> Result<(), Error> {
+        let mark = self.look(&lease);
+        if let Some((_, last)) = &self.on_display
+            && last.child == mark.child
+        {
+            assert!(mark.sequence > last.sequence, "{mark:?} after {last:?}");
+        }
+        self.look_again();
+        self.on_display = Some((lease.share(), mark));
+        self.frames += 1;
+        self.inner.present(lease)
+    }
+    fn poll_tick(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        self.inner.poll_tick(now)
+    }
+    fn next_wake(&self) -> Option<Timestamp> {
+        self.inner.next_wake()
+    }
+    fn source(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        self.inner.source()
+    }
+    fn stats(&self) -> PaneStats {
+        self.inner.stats()
+    }
+}
+
+/// Whether this process has mapped any surface of a child.
+fn maps_surfaces() -> bool {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().any(|line| line.contains("/memfd:surfaceport (deleted)"))
+}
+
+fn frames_are_whole_and_in_order() {
+    let frames: u64 = parameter("PANE_FRAMES", 600);
+    let Some(desk) = desk(800, 600, &[]) else { return };
+    let session = Session::spawn(start("patterned")).unwrap();
+    let mut view = View::new(session, Checking::new(desk.pane(SMALL))).unwrap();
+    let mut random = Random::new(7);
+    let (mut shots, mut last) = (0_u64, 0);
+    while view.pane().frames < frames {
+        let next = view.pane().frames + 1 + random.below(20);
+        run_until(&mut view, |view| view.pane().frames >= next);
+        let seen = desk.look_at_pane(SMALL).frame();
+        assert!(seen.sequence >= last, "out of order on the screen");
+        last = seen.sequence;
+        shots += 1;
+        assert!(!maps_surfaces(), "the host looks at no surface's pixels in place");
+    }
+    let stats = view.pane().stats();
+    assert_eq!(stats.host_copies, 0);
+    // Every slot comes back: all but the one on display and one under way.
+    view.pane_mut().look_again();
+    view.session_mut().close_child(Duration::from_secs(5));
+    let mut session = view.into_session();
+    while session.dispatch().unwrap().is_some() {}
+    let all = session.stats();
+    assert_eq!(all.presented, all.shown + all.superseded + all.stale + all.lost, "{all:?}");
+    println!("{frames} frames and {shots} screenshots: {stats:?}");
+}
+
+/// The pane's window and what is in it, at one time.
+fn look_at_window(desk: &Desk, window: u32) -> (Size, support::desk::Shot) {
+    use x11rb::connection::Connection as _;
+    use x11rb::protocol::xproto::ConnectionExt as _;
+    desk.conn.grab_server().unwrap();
+    let geometry = desk.conn.get_geometry(window).unwrap().reply().unwrap();
+    let size = Size::new(geometry.width.into(), geometry.height.into());
+    let shot = desk.look_at_pane(size);
+    desk.conn.ungrab_server().unwrap();
+    desk.conn.flush().unwrap();
+    (size, shot)
+}
+
+fn resizes_are_clean_and_leave_nothing() {
+    let resizes: u64 = parameter("PANE_RESIZES", 100);
+    let Some(desk) = desk(800, 600, &[]) else { return };
+    let patience = Duration::from_secs(2);
+    for policy in [ResizePolicy::Show(Fit::Hold), ResizePolicy::Block(patience)] {
+        let held = matches!(policy, ResizePolicy::Show(_));
+        let session = Session::spawn(start("patterned")).unwrap();
+        let mut view = View::new(session, desk.pane(SMALL)).unwrap().resize_policy(policy);
+        let mut random = Random::new(11);
+        run_until(&mut view, |view| view.pane().stats().shown >= 3);
+        // What there is of a generation or two is there now.
+        let mut belongings = Vec::new();
+        let mut side = |smallest| smallest + u32::try_from(random.below(400)).unwrap();
+        let mut wrong = 0;
+        for step in 0..=resizes {
+            let size = Size::new(side(40), side(10));
+            let size = if step == 0 || step == resizes { SMALL } else { size };
+            view.resize(size, Scale::ONE).unwrap();
+            let window = view.pane().window();
+            let mut looks = step % 3 + 1;
+            run_until(&mut view, |view| {
+                // Never blank, never stretched: a whole frame of its own size, as
+                // much of it as there is room for, and black around it.
+                let (size, shot) = look_at_window(&desk, window);
+                let seen = shot.frame();
+                wrong += u32::from(seen.size != size);
+                looks = looks.saturating_sub(1);
+                looks == 0 && (step % 5 != 0 || !view.is_resizing())
+            });
+            if step == 0 || step == resizes {
+                run_until(&mut view, |view| !view.is_resizing());
+                let shown = view.pane().stats().shown + 10;
+                run_until(&mut view, |view| view.pane().stats().shown >= shown);
+                belongings.push(open_fds().len());
+                assert!(!maps_surfaces());
+            }
+        }
+        assert_eq!(belongings.first(), belongings.last(), "fds");
+        let missed = view.blocks_missed();
+        assert!(held || wrong == 0 || missed > 0, "{wrong} looks at frames of a wrong size");
+        println!("{resizes} resizes, {policy:?}: {wrong} looks at a held frame, {missed} missed");
+    }
+}
+
+/// A child that draws little: what it costs the host is seen.
+fn square() -> Result<(), Error> {
+    use surfaceport::{Damage, Deadline, Rect, Renderer, SwapchainDescriptor};
+    let renderer = Renderer::connect()?;
+    let size = renderer.wanted_size().unwrap_or(SMALL);
+    let swapchain = renderer.swapchain(SwapchainDescriptor::new(size).slots(4))?;
+    loop {
+        swapchain.wait_begin_frame(Deadline::NEVER)?;
+        let mut canvas = swapchain.acquire(Deadline::NEVER)?;
+        for row in canvas.rows_mut().take(32) {
+            row[..128].fill(0xff);
+        }
+        canvas.present(Damage::from(Rect::new(0, 0, 32, 32)))?;
+    }
+}
+
+/// Processor time of this thread.
+fn spent() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
+}
+
+fn time_does_not_grow_with_the_frame() {
+    let Some(desk) = desk(3840, 2160, &[]) else { return };
+    let frames = 120;
+    let cost = |size| {
+        let session = Session::spawn(start("square")).unwrap();
+        let mut view = View::new(session, desk.pane(size)).unwrap();
+        assert_eq!(view.pane().path(), X11Path::SharedPixmap);
+        run_until(&mut view, |view| view.pane().stats().shown >= 10);
+        let (start, before) = (Instant::now(), spent());
+        run_until(&mut view, |view| view.pane().stats().shown >= 10 + frames);
+        let each = (spent() - before) / u32::try_from(frames).unwrap();
+        println!("{size}: {each:?} a frame of the host's time, in {:?}", start.elapsed());
+        each.as_secs_f64()
+    };
+    // Rounds in turns, and the middle one: other work has the machine too.
+    let mut ratios = [0; 3].map(|_| {
+        let small = cost(Size::new(640, 480));
+        cost(Size::new(3840, 2160)) / small
+    });
+    ratios.sort_by(f64::total_cmp);
+    println!("a frame of 3840x2160 costs the host {:.2} x one of 640x480", ratios[1]);
+    assert!(ratios[1] < 2.0, "the host's time grows with the frame: {ratios:?}");
+}
