@@ -1,6 +1,9 @@
-//! The compositor's buffers: one for each slot, made once for each swapchain.
+//! The compositor's buffers: one for each slot, made once for each swapchain. A
+//! frame that has to be committed again while the compositor still reads it needs
+//! another one of the same slot, so that each release says which it is of.
 
 use std::os::fd::AsFd as _;
+use std::rc::Rc;
 
 use wayland_client::QueueHandle;
 use wayland_client::protocol::{wl_buffer::WlBuffer, wl_shm, wl_shm::WlShm};
@@ -19,7 +22,7 @@ struct Buffer {
     buffer: WlBuffer,
     /// Held while the compositor reads the buffer, and for as long as its frame is
     /// on display: it may have to be shown anew.
-    lease: Option<Lease>,
+    lease: Option<Rc<Lease>>,
     /// From the commit to the compositor's release.
     busy: bool,
 }
@@ -34,41 +37,59 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// The buffer of a frame's slot, made if it is not there yet.
-    pub(super) fn of(
+    /// Takes a frame that is going to be committed, instead of the one before:
+    /// its slot's buffer, made if it is not there yet.
+    ///
+    /// It is `queue`'s to hear when the compositor lets go of it.
+    pub(super) fn hold(
         &mut self,
-        lease: &Lease,
+        lease: Lease,
         shm: &WlShm,
         formats: &[wl_shm::Format],
         queue: &QueueHandle<State>,
-    ) -> Result<(u64, WlBuffer), PaneError> {
-        let (swapchain, slot) = (lease.swapchain_id(), lease.slot());
-        let same = |buffer: &&Buffer| buffer.swapchain == swapchain && buffer.slot == slot;
-        if let Some(known) = self.all.iter().find(same) {
-            return Ok((known.key, known.buffer.clone()));
-        }
-        let key = self.last_key + 1;
-        let buffer = import(lease.surface(), key, shm, formats, queue)?;
-        self.last_key = key;
-        self.all.push(Buffer {
-            key,
-            swapchain,
-            slot,
-            buffer: buffer.clone(),
-            lease: None,
-            busy: false,
-        });
-        Ok((key, buffer))
+    ) -> Result<WlBuffer, PaneError> {
+        self.hold_shared(Rc::new(lease), shm, formats, queue)
     }
 
-    /// The compositor has the frame from now on, instead of the one before.
-    pub(super) fn hold(&mut self, key: u64, lease: Lease) {
-        if let Some(buffer) = self.all.iter_mut().find(|buffer| buffer.key == key) {
-            buffer.lease = Some(lease);
-            buffer.busy = true;
-        }
+    /// The same once more, for the frame on display.
+    pub(super) fn hold_again(
+        &mut self,
+        shm: &WlShm,
+        formats: &[wl_shm::Format],
+        queue: &QueueHandle<State>,
+    ) -> Result<Option<WlBuffer>, PaneError> {
+        let newest = self.all.iter().find(|buffer| buffer.key == self.newest);
+        let lease = newest.and_then(|buffer| buffer.lease.clone());
+        lease.map(|lease| self.hold_shared(lease, shm, formats, queue)).transpose()
+    }
+
+    fn hold_shared(
+        &mut self,
+        lease: Rc<Lease>,
+        shm: &WlShm,
+        formats: &[wl_shm::Format],
+        queue: &QueueHandle<State>,
+    ) -> Result<WlBuffer, PaneError> {
+        let (swapchain, slot) = (lease.swapchain_id(), lease.slot());
+        let same = |buffer: &&mut Buffer| {
+            (buffer.swapchain, buffer.slot, buffer.busy) == (swapchain, slot, false)
+        };
+        let (key, wl_buffer) = if let Some(known) = self.all.iter_mut().find(same) {
+            known.lease = Some(lease);
+            known.busy = true;
+            (known.key, known.buffer.clone())
+        } else {
+            let key = self.last_key + 1;
+            let buffer = import(lease.surface(), key, shm, formats, queue)?;
+            self.last_key = key;
+            let wl_buffer = buffer.clone();
+            let lease = Some(lease);
+            self.all.push(Buffer { key, swapchain, slot, buffer, lease, busy: true });
+            (key, wl_buffer)
+        };
         self.newest = key;
         self.tidy();
+        Ok(wl_buffer)
     }
 
     /// The compositor has let go of a buffer: its slot goes back to the child.
@@ -77,15 +98,6 @@ impl Buffers {
             buffer.busy = false;
         }
         self.tidy();
-    }
-
-    /// The buffer on display, to be given to the compositor again because it has
-    /// let go of it already.
-    pub(super) fn hold_again(&mut self) -> Option<WlBuffer> {
-        let newest = self.newest;
-        let buffer = self.all.iter_mut().find(|buffer| buffer.key == newest && !buffer.busy)?;
-        buffer.busy = true;
-        Some(buffer.buffer.clone())
     }
 
     /// Gives back what nobody needs. The buffers of other swapchains go too: no
@@ -109,7 +121,15 @@ impl Buffers {
 
     /// How many slots are held.
     pub(super) fn held(&self) -> usize {
-        self.all.iter().filter(|buffer| buffer.lease.is_some()).count()
+        let mut slots: Vec<_> = self
+            .all
+            .iter()
+            .filter(|buffer| buffer.lease.is_some())
+            .map(|buffer| (buffer.swapchain, buffer.slot))
+            .collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots.len()
     }
 
     /// Destroys all, once the surface that showed them is gone.

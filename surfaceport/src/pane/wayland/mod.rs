@@ -200,13 +200,16 @@ impl WaylandPane {
     }
 
     /// Lays out anew what is shown. Whether it was out of sight before.
-    fn show_again(&mut self) -> bool {
-        let Some(frame) = self.frame else { return false };
-        // What a compositor keeps of a buffer that it let go of may be no more than
-        // was seen of it.
-        let again = self.buffers.hold_again();
-        let again = again.as_ref().map(|buffer| (buffer, &Damage::FULL));
-        self.surfaces.show(self.layout(frame), again)
+    ///
+    /// The frame is committed again, with its buffer: what a compositor keeps of
+    /// one that it let go of may be no more than was seen of it, and weston judges
+    /// the part that is to be seen by the last buffer that is not waiting.
+    fn show_again(&mut self) -> Result<bool, PaneError> {
+        let Some(frame) = self.frame else { return Ok(false) };
+        let queue = self.server.handle();
+        let buffer = self.buffers.hold_again(&self.shm, &self.state.formats, &queue)?;
+        let again = buffer.as_ref().map(|buffer| (buffer, &Damage::FULL));
+        Ok(self.surfaces.show(self.layout(frame), again))
     }
 
     /// Everything waits for the window's commit from now on.
@@ -262,7 +265,7 @@ impl Pane for WaylandPane {
         (self.size, self.scale, self.fit) = (size, scale, fit);
         self.wait_for_parent();
         self.surfaces.place(&self.placement, scale);
-        self.show_again();
+        self.show_again()?;
         self.surfaces.commit();
         self.server.flush()?;
         Ok(Applied::NeedsParentCommit)
@@ -286,7 +289,7 @@ impl Pane for WaylandPane {
         }
         let mut waits = moved || stacked;
         if changed {
-            waits |= self.show_again();
+            waits |= self.show_again()?;
             self.surfaces.commit();
         }
         self.server.flush()?;
@@ -302,25 +305,24 @@ impl Pane for WaylandPane {
 
     fn present(&mut self, mut lease: Lease) -> Result<(), Error> {
         self.server.check()?;
+        let (swapchain, size, damage) = (lease.swapchain_id(), lease.size(), *lease.damage());
+        let feedback = lease.take_feedback();
         let queue = self.server.handle();
-        let (key, buffer) = self.buffers.of(&lease, &self.shm, &self.state.formats, &queue)?;
+        let buffer = self.buffers.hold(lease, &self.shm, &self.state.formats, &queue)?;
         self.last_frame += 1;
         let frame = self.last_frame;
         let _callback = self.surfaces.content.frame(&queue, Callback::Frame(frame));
         if let Some(presentation) = &self.presentation {
             let _feedback = presentation.feedback(&self.surfaces.content, &queue, frame);
         }
-        if let Some(feedback) = lease.take_feedback() {
+        if let Some(feedback) = feedback {
             self.pending.push(frame, feedback);
         }
-        let (swapchain, size) = (lease.swapchain_id(), lease.size());
         let same = self.current == Some(swapchain) && self.frame == Some(size);
-        let damage = if same { *lease.damage() } else { Damage::FULL };
+        let damage = if same { damage } else { Damage::FULL };
         self.surfaces.show(self.layout(size), Some((&buffer, &damage)));
         (self.current, self.frame) = (Some(swapchain), Some(size));
         self.stats.presented += 1;
-        // From here on the compositor has it, whatever comes.
-        self.buffers.hold(key, lease);
         Ok(self.server.flush()?)
     }
 

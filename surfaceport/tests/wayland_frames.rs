@@ -1,0 +1,241 @@
+//! Many frames through a Wayland pane: each is looked at twice, and pictures are
+//! taken at random. Longer runs: `cargo xtask panes`.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use rustix::time::ClockId;
+use servers::{Kind, Server};
+use support::checked::Checked;
+use support::counts::Random;
+use support::pattern::{Mark, child_number, patterned};
+use support::window::{AT, HOST, Window, frame_at, window};
+use support::{parameter, run_child, signal, start};
+use surfaceport::{
+    Damage, Deadline, Error, Event, Pane, Placement, Rect, Renderer, Session, Size,
+    SwapchainDescriptor, View, WaylandPane,
+};
+
+const SIZE: Size = Size::new(320, 200);
+const HERE: Placement = Placement::at(AT.0.cast_signed(), AT.1.cast_signed());
+
+/// Not a test of its own: what the others start.
+#[test]
+fn child() {
+    run_child(&[("patterned", patterned), ("blinking", blinking)]);
+}
+
+/// Draws a small square in a picture that stays, so that the child costs little
+/// whatever the size.
+fn blinking() -> Result<(), Error> {
+    let renderer = Renderer::connect()?;
+    let size = parameter("SIZE", SIZE);
+    let swapchain = renderer.swapchain(SwapchainDescriptor::new(size).slots(4))?;
+    for frame in 0_u32.. {
+        swapchain.wait_begin_frame(Deadline::NEVER)?;
+        let mut canvas = swapchain.acquire(Deadline::NEVER)?;
+        let shade = frame.to_le_bytes()[0];
+        for row in canvas.rows_mut().take(16) {
+            row.as_chunks_mut::<4>().0.iter_mut().take(16).for_each(|pixel| *pixel = [shade; 4]);
+        }
+        let first = frame < 4;
+        canvas.present(if first { Damage::FULL } else { Rect::new(0, 0, 16, 16).into() })?;
+    }
+    Ok(())
+}
+
+/// Takes pictures of a pane, again and again, until it is told to stop.
+struct Photographer {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<Mark>>,
+}
+
+impl Photographer {
+    /// The pictures are of this part of the screen, up to `pause` apart. Each must
+    /// show a whole frame.
+    fn of(server: &Arc<Server>, pause: Duration) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (server, stopped) = (Arc::clone(server), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || {
+            let mut random = Random::new(7);
+            let mut seen = Vec::new();
+            while !stopped.load(Ordering::Relaxed) {
+                seen.push(frame_at(&server.screenshot(), AT, SIZE));
+                let millis = u64::try_from(pause.as_millis()).unwrap();
+                std::thread::sleep(Duration::from_millis(random.next() % (millis + 1)));
+            }
+            seen
+        });
+        Self { stop, thread }
+    }
+
+    /// What they showed.
+    fn stop(self) -> Vec<Mark> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("every picture is whole")
+    }
+}
+
+type Shown = View<Checked<WaylandPane>>;
+
+fn view(window: &mut Window) -> Shown {
+    let pane = Checked::new(window.pane(HERE, SIZE));
+    window.commit();
+    View::new(Session::spawn(start("patterned")).unwrap(), pane).unwrap()
+}
+
+/// Runs until `done` holds, which must be within a second for each frame shown.
+#[track_caller]
+fn run_until(window: &mut Window, view: &mut Shown, mut done: impl FnMut(&mut Shown) -> bool) {
+    let mut deadline = Instant::now() + Duration::from_secs(20);
+    let mut shown = 0;
+    while !done(view) {
+        let stats = view.pane().stats();
+        if stats.shown > shown {
+            shown = stats.shown;
+            deadline = Instant::now() + Duration::from_secs(20);
+        }
+        assert!(Instant::now() < deadline, "no frame for 20 s: {stats:?}");
+        if let Some(Event::Exited { exit, restart_in: None }) =
+            view.next_event(Duration::from_millis(20)).unwrap()
+        {
+            panic!("{exit}");
+        }
+        window.turn();
+    }
+}
+
+/// So many frames, whole and in order, on the screen and in memory.
+fn frames_are_whole(kind: Kind) {
+    let frames = parameter("PANE_FRAMES", 600);
+    let Some(mut window) = window(kind) else { return };
+    let mut view = view(&mut window);
+    run_until(&mut window, &mut view, |view| view.pane().stats().shown > 0);
+    window.await_screen(|picture| picture.pixel(AT.0 + 9, AT.1 + 9) != HOST);
+    let photographer = Photographer::of(&window.server, Duration::from_millis(300));
+    run_until(&mut window, &mut view, |view| view.pane().stats().shown >= frames);
+    let seen = photographer.stop();
+
+    let pane = view.pane();
+    assert_eq!(pane.faults, [""; 0], "{kind:?}");
+    assert!(pane.looks >= 2 * frames - 1, "{kind:?}: {} looks", pane.looks);
+    assert!(seen.len() > 3, "{kind:?}: {} pictures", seen.len());
+    assert!(seen.is_sorted_by_key(|mark| mark.sequence), "{kind:?}: {seen:?}");
+    assert!(seen.last().unwrap().sequence <= pane.last_of(seen[0].child));
+    let stats = pane.stats();
+    assert_eq!(stats.host_copies, 0);
+
+    // Every slot comes back: all that were presented are accounted for.
+    let mut session = view.into_session();
+    session.close_child(Duration::from_secs(5));
+    let all = session.stats();
+    let accounted = all.shown + all.superseded + all.stale + all.lost;
+    assert_eq!(all.presented, accounted, "{kind:?}: {all:?}");
+    println!(
+        "{kind:?}: {} frames shown, {} looks, {} pictures, 0 torn, 0 out of order",
+        stats.shown,
+        2 * stats.presented - 1,
+        seen.len()
+    );
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "a long run")]
+fn frames_are_whole_and_in_order_on_weston_by_pixman() {
+    frames_are_whole(Kind::WestonPixman);
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "a long run")]
+fn frames_are_whole_and_in_order_on_weston_by_gl() {
+    frames_are_whole(Kind::WestonGl);
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "a long run")]
+fn frames_are_whole_and_in_order_on_sway() {
+    frames_are_whole(Kind::Sway);
+}
+
+#[test]
+fn a_killed_childs_last_frame_stays_until_the_next_one_draws() {
+    for kind in servers::WAYLAND {
+        let Some(mut window) = window(kind) else { continue };
+        let mut view = view(&mut window);
+        run_until(&mut window, &mut view, |view| view.pane().stats().shown > 5);
+        window.await_screen(|picture| picture.pixel(AT.0 + 9, AT.1 + 9) != HOST);
+        let photographer = Photographer::of(&window.server, Duration::ZERO);
+        let mut children = Vec::new();
+        for _ in 0..3 {
+            let pid = view.session().child_pid().unwrap();
+            children.push(child_number(pid));
+            signal(pid, Signal::KILL);
+            run_until(&mut window, &mut view, |view| {
+                view.session().child_pid().is_none_or(|next| next != pid)
+            });
+            // It has ended, and nobody else has drawn.
+            let mark = frame_at(&window.server.screenshot(), AT, SIZE);
+            assert_eq!(mark.child, child_number(pid), "{kind:?}");
+            run_until(&mut window, &mut view, |view| {
+                let next = view.session().child_pid().map(child_number);
+                next.is_some_and(|next| next != child_number(pid) && view.pane().last_of(next) > 10)
+            });
+        }
+        children.push(child_number(view.session().child_pid().unwrap()));
+        // One whole frame after the other, of one child after the other: never
+        // the host's colour between, which would be no frame.
+        let mut seen = photographer.stop();
+        let pictures = seen.len();
+        assert!(view.pane().faults.is_empty(), "{:?}", view.pane().faults);
+        seen.dedup_by_key(|mark| mark.child);
+        let seen: Vec<_> = seen.iter().map(|mark| mark.child).collect();
+        assert_eq!(seen, children, "{kind:?}: {pictures} pictures");
+        println!("{kind:?}: 3 children killed, {pictures} pictures, none blank");
+    }
+}
+
+/// Processor time of this thread.
+fn spent() -> Duration {
+    let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
+}
+
+#[test]
+fn a_frames_cost_in_the_host_does_not_grow_with_its_size() {
+    let frames = parameter("PANE_COST_FRAMES", 60);
+    let Some(mut window) = window(Kind::Sway) else { return };
+    let mut cost = |size: Size| {
+        let pane = window.pane(HERE, size);
+        window.commit();
+        let child = start("blinking").env("SIZE", size.to_string());
+        let mut view = View::new(Session::spawn(child).unwrap(), pane).unwrap();
+        let mut run = |frames: u64| {
+            let until = view.pane().stats().presented + frames;
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while view.pane().stats().presented < until {
+                assert!(Instant::now() < deadline, "no frames");
+                view.next_event(Duration::from_millis(100)).unwrap();
+            }
+        };
+        run(10);
+        let before = spent();
+        run(frames);
+        (spent() - before).as_secs_f64() * 1e6 / frames as f64
+    };
+    // In turns: what else the machine does is spread over both.
+    let [mut small, mut large] = [f64::MAX; 2];
+    for _ in 0..3 {
+        small = small.min(cost(Size::new(640, 480)));
+        large = large.min(cost(Size::new(3840, 2160)));
+    }
+    let ratio = large / small;
+    println!("host, a frame: 640x480 {small:.0} µs, 3840x2160 {large:.0} µs, ratio {ratio:.2}");
+    // 27 times the pixels.
+    assert!(ratio < 3.0, "{ratio}");
+}
