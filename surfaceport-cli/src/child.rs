@@ -89,6 +89,7 @@ impl Options {
 
 /// Draws until the host says Bye or is gone.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    // Before a sandbox, if there is one, closes: connecting does.
     let scene = Scene::open(&options.drawing.scene)?;
     match draw(options, scene) {
         Ok(()) | Err(Error::HostGone) => Ok(()),

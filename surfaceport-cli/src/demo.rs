@@ -8,6 +8,7 @@ use surfaceport::Command;
 use crate::child::{self, Drawing};
 use crate::options::Options;
 use crate::run;
+use crate::scene::SceneChoice;
 
 /// `demo`'s options.
 #[derive(clap::Args)]
@@ -25,12 +26,20 @@ pub(crate) struct DemoOptions {
 pub(crate) fn run(demo: DemoOptions) -> anyhow::Result<ExitCode> {
     let DemoOptions { options, drawing } = demo;
     let this = std::env::current_exe().context("this program has no path")?;
+    // What else the child needs from outside comes with the system.
+    let picture = match &drawing.scene {
+        SceneChoice::Svg(path) => Some(path.clone()),
+        SceneChoice::Portable | SceneChoice::Pattern => None,
+    };
     let child = child::Options {
         drawing,
         verify: options.verify,
         record_fps: options.record.is_some().then_some(options.fps),
         counted: options.frames.is_some(),
     };
-    let command = Command::new(this).args(child.arguments());
+    let mut command = Command::new(this).args(child.arguments());
+    if let Some(picture) = picture {
+        command = command.sandbox_read(picture);
+    }
     run::run(options, command, true)
 }

@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// Check every frame: whole, of the right child, in its place.
     #[arg(long)]
     pub(crate) verify: bool,
+    /// Keep the children from the system: no files, no sockets, no processes.
+    #[arg(long)]
+    pub(crate) sandbox: bool,
     /// Print the account as one line of JSON, last on stdout.
     #[arg(long)]
     pub(crate) json: bool,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::process::{Signal, pidfd_send_signal};
 use surfaceport::os::linux::child_pidfd;
-use surfaceport::{Event, Exit, ExitReason, Pane, Session, Stats, Timestamp, View};
+use surfaceport::{Event, Exit, ExitReason, Pane, Sandbox, Session, Stats, Timestamp, View};
 use tracing::{debug, info, warn};
 
 use super::progress::Progress;
@@ -95,7 +95,11 @@ impl<P: Pane> Player<P> {
         let players = panes
             .into_iter()
             .map(|pane| {
-                let session = Session::spawn(job.command.clone().forward_output(true))?;
+                let mut command = job.command.clone().forward_output(true);
+                if options.sandbox {
+                    command = command.sandbox(Sandbox::Renderer);
+                }
+                let session = Session::spawn(command)?;
                 let view = View::new(session, Watched::new(pane, options.verify))?;
                 Ok(One { view, stopped: false, kill_at: None, gone: false })
             })
@@ -164,6 +168,9 @@ impl<P: Pane> Player<P> {
         match event {
             Event::Connected { pid } => {
                 info!(pane = index, pid, "connected");
+                if let Some(confinement) = one.view.session().sandbox() {
+                    eprintln!("{confinement}");
+                }
                 one.stopped = false;
                 if let Some(frames) = self.frames.filter(|_| self.counted) {
                     let rest = frames.saturating_sub(one.view.session().stats().presented);
