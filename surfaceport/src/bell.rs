@@ -1,6 +1,7 @@
 //! Wake-ups: hints, never the truth.
 
 use crate::error::Error;
+use crate::rate::Allowance;
 use crate::sys::{self, Handle, Source};
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -10,7 +11,8 @@ pub(crate) use crate::sys::Ringer;
 /// A new bell for the host, and the handle by which a child rings it.
 pub(crate) fn to_host() -> Result<(HostBell, Handle), Error> {
     let (bell, ringer) = sys::bell_to_host()?;
-    Ok((HostBell { bell, for_nothing: 0, muted_until: None }, ringer))
+    let for_nothing = Allowance::new(HostBell::PATIENCE, HostBell::BURST);
+    Ok((HostBell { bell, for_nothing, muted_until: None }, ringer))
 }
 
 /// What the host rings a child with, and the handle that the child waits on.
@@ -23,20 +25,21 @@ pub(crate) fn to_child() -> Result<(Ringer, Handle), Error> {
 #[derive(Debug)]
 pub(crate) struct HostBell {
     bell: sys::Bell,
-    for_nothing: u32,
+    for_nothing: Allowance,
     muted_until: Option<Timestamp>,
 }
 
 impl HostBell {
     /// An honest child rings once for each time that the host went to sleep;
-    /// a few more can cross with frames that the host saw by itself.
-    const PATIENCE: u32 = 16;
+    /// that can cross with a frame that the host saw by itself, so one is
+    /// forgiven for each frame. Beyond that one in so long is, and a few at once.
+    const PATIENCE: Duration = Duration::from_millis(8);
+    const BURST: u32 = 16;
     const MUTED_FOR: Duration = Duration::from_millis(8);
 
     /// It rang, and there was no frame. `true`: it is to leave the wait set.
     pub(crate) fn rang_for_nothing(&mut self, now: Timestamp) -> bool {
-        self.for_nothing += 1;
-        let mute = self.for_nothing > Self::PATIENCE && self.muted_until.is_none();
+        let mute = !self.for_nothing.spend(now) && self.muted_until.is_none();
         if mute {
             self.muted_until = Some(now + Self::MUTED_FOR);
         }
@@ -45,7 +48,7 @@ impl HostBell {
 
     /// There was a frame.
     pub(crate) fn had_reason(&mut self) {
-        self.for_nothing = 0;
+        self.for_nothing.earn();
     }
 
     /// When it is to be listened to again.
@@ -58,7 +61,6 @@ impl HostBell {
         let over = self.muted_until.is_some_and(|until| until <= now);
         if over {
             self.muted_until = None;
-            self.for_nothing = 0;
         }
         over
     }

@@ -305,6 +305,9 @@ violations! {
     HandshakeTimeout = "no Hello before the deadline",
     /// The peer does not read its messages.
     NotReading = "does not read its messages",
+    /// The host's calls on what it shares with the peer (a bell, the channel, the
+    /// output) take long: thousands wait on the peer's end of it.
+    CrowdedHandle = "makes the host's system calls slow by what it hangs on a shared handle",
     /// A surface is not a sealable memory file.
     NotMemory = "a surface is not a memory file",
     /// A surface lies in huge pages, which can vanish under a reader.
@@ -375,6 +378,9 @@ pub enum ExitReason {
     NotSandboxed(SandboxGap),
     /// Its sandbox ended it: it made a system call that only an attacker makes.
     ForbiddenCall,
+    /// It gave no sign of life, and the host does not put up with that
+    /// ([`Limits::end_stalled`](crate::Limits::end_stalled)).
+    Stalled,
     /// The host ended it on request.
     Closed,
     /// It could not be started again; its last lines say why.
@@ -409,6 +415,7 @@ impl fmt::Display for ExitReason {
             Self::ForbiddenCall => {
                 write!(f, "was ended by its sandbox for a forbidden system call")
             }
+            Self::Stalled => write!(f, "was ended for giving no sign of life"),
             Self::Closed => write!(f, "was closed"),
             Self::NotStarted => write!(f, "could not be started again"),
             Self::Disconnected => write!(f, "disconnected"),

@@ -62,6 +62,7 @@ mod geometry;
 mod input;
 mod mode;
 mod outcome;
+mod rate;
 mod sandbox;
 mod sync;
 mod time;

@@ -51,6 +51,22 @@ impl Surface {
         Ok(Self { descriptor, memory, mapping: OnceLock::new() })
     }
 
+    /// A surface of the host's own, zero, that no child has.
+    pub(crate) fn create(descriptor: SurfaceDescriptor) -> Result<Self, Error> {
+        let memory = SurfaceMemory::create(&descriptor)?;
+        Ok(Self { descriptor, memory, mapping: OnceLock::new() })
+    }
+
+    /// Copies the pixels of another surface of the same layout: each word once,
+    /// whatever the child does to it meanwhile.
+    pub(crate) fn copy_from(&self, other: &Self) -> Result<(), Error> {
+        let (to, from) = (self.view()?, other.view()?);
+        for (to, from) in to.words.iter().zip(from.words) {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// Size, format and layout.
     #[must_use]
     pub fn descriptor(&self) -> &SurfaceDescriptor {
@@ -305,6 +321,17 @@ impl Lease {
             reported: true,
             ..*self
         }
+    }
+
+    /// The same frame in another surface; this one's slot is given back.
+    pub(crate) fn moved_to(
+        mut self,
+        surface: Arc<Surface>,
+        lessor: Arc<dyn Lessor>,
+        slot: u8,
+    ) -> Self {
+        let reported = std::mem::replace(&mut self.reported, true);
+        Self { surface, lessor, slot, reported, ..self }
     }
 
     /// The surface.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::sys::{self, Source};
@@ -15,6 +16,11 @@ impl Timestamp {
     pub fn now() -> Self {
         sys::now()
     }
+}
+
+/// What this thread has used of a processor. A system call.
+pub(crate) fn thread_time() -> Duration {
+    sys::thread_time()
 }
 
 /// What a side waits for.

@@ -5,27 +5,22 @@ mod support;
 
 use std::io::Write as _;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::raw::{Hookup, Raw, Setup, packet};
 use support::{
     Role, await_connected, event, event_within, is_readable, name_directory, parameter, run_child,
     start, start_plain, watchdog,
 };
-use surfaceport::{
-    Deadline, Error, Event, Exit, ExitReason, Listener, Restart, Session, Violation,
-};
+use surfaceport::{Deadline, Error, Event, Exit, ExitReason, Listener, Restart, Session};
 
 /// Not a test of its own: what the others start.
 #[test]
 fn child() {
     let own: &[Role<'_>] = &[
-        ("ring mismatch", ring_mismatch),
-        ("bell storm", bell_storm),
         ("chatter", chatter),
         ("setup storm", setup_storm),
         ("talks before it listens", talks_before_it_listens),
-        ("never reads", never_reads),
         ("peer", peer),
     ];
     run_child(own);
@@ -48,63 +43,6 @@ fn gone(session: &mut Session) -> Exit {
             Err(Error::ChildGone(exit)) => return *exit,
             Err(error) => panic!("{error}"),
         }
-    }
-}
-
-/// Fifo: the word says that there is a frame, the ring does not.
-fn ring_mismatch() -> Result<(), Error> {
-    let raw = Raw::inherited();
-    let hookup = raw.greet();
-    let _surfaces = raw.set_up(&Setup { fifo: true, ..Setup::small(1) });
-    hookup.publish(1, 0, 1);
-    stay();
-}
-
-#[test]
-fn a_fifo_without_a_frame_ends_the_child() {
-    let _watchdog = watchdog("ring mismatch");
-    let mut session = spawn("ring mismatch");
-    assert_eq!(gone(&mut session).reason, ExitReason::Violation(Violation::RingMismatch));
-    assert_eq!(session.violations(Violation::RingMismatch), 1);
-    // The same, polled.
-    let mut session = spawn("ring mismatch");
-    loop {
-        if let Event::Exited { exit, .. } = event(&mut session) {
-            assert_eq!(exit.reason, ExitReason::Violation(Violation::RingMismatch));
-            break;
-        }
-    }
-}
-
-/// One frame, and then the bell, again and again.
-fn bell_storm() -> Result<(), Error> {
-    let raw = Raw::inherited();
-    let hookup = raw.greet();
-    let _surfaces = raw.set_up(&Setup::small(1));
-    hookup.publish(1, 0, 1);
-    loop {
-        hookup.ring();
-    }
-}
-
-#[test]
-fn a_bell_that_rings_without_end_is_not_listened_to() {
-    let _watchdog = watchdog("bell storm");
-    // With a frame that the host does not want, and with none.
-    for wanted in [false, true] {
-        let mut session = spawn("bell storm");
-        session.set_wants_frames(wanted);
-        while !matches!(event(&mut session), Event::Setup { .. }) {}
-        let until = Instant::now() + Duration::from_millis(300);
-        let mut wakes = 0;
-        while Instant::now() < until {
-            let _frame = event_within(&mut session, Duration::from_millis(10));
-            wakes += 1;
-        }
-        let muted = session.stats().bells_muted;
-        assert!(muted > 0, "{muted} after {wakes}");
-        // Blocking, the deadline holds too.
-        assert!(session.next_frame(Duration::from_millis(20)).is_ok());
     }
 }
 
@@ -208,24 +146,6 @@ fn messages_wait_for_room_and_are_not_forgotten() {
     until(b"all read", &mut session);
 }
 
-fn never_reads() -> Result<(), Error> {
-    let raw = Raw::inherited();
-    let _hookup = raw.greet();
-    stay();
-}
-
-#[test]
-fn a_child_that_never_reads_is_ended() {
-    let _watchdog = watchdog("never reads");
-    let mut session = spawn("never reads");
-    await_connected(&mut session);
-    let sent = (0..10_000).take_while(|_| session.send(&[7; 16_000]).is_ok()).count();
-    assert!((64..1000).contains(&sent), "{sent}");
-    assert!(matches!(session.send(b"more"), Err(Error::NotConnected)));
-    assert_eq!(gone(&mut session).reason, ExitReason::Violation(Violation::NotReading));
-    assert_eq!(session.violations(Violation::NotReading), 1);
-}
-
 /// A peer that connected by name, and can't be killed: it breaks a rule (`HOW`)
 /// and stays.
 fn peer() -> Result<(), Error> {
@@ -267,31 +187,6 @@ fn with_peer(how: &str, test: impl FnOnce(&mut Session)) {
 }
 
 #[test]
-fn a_peer_that_publishes_garbage_is_disconnected() {
-    let _watchdog = watchdog("peer, bad word");
-    with_peer("bad word", |session| {
-        let exit = gone(session);
-        assert_eq!(exit.reason, ExitReason::Violation(Violation::SlotOutOfRange));
-    });
-}
-
-#[test]
-fn a_peer_that_never_reads_is_disconnected() {
-    let _watchdog = watchdog("peer, never reads");
-    with_peer("never reads", |session| {
-        await_connected(session);
-        while session.send(&[7; 16_000]).is_ok() {}
-        // The host only polls.
-        loop {
-            if let Event::Exited { exit, .. } = event(session) {
-                assert_eq!(exit.reason, ExitReason::Violation(Violation::NotReading));
-                break;
-            }
-        }
-    });
-}
-
-#[test]
 fn a_peer_can_be_disconnected() {
     let _watchdog = watchdog("peer, kill_child");
     with_peer("frames", |session| {
@@ -304,15 +199,5 @@ fn a_peer_can_be_disconnected() {
         drop(session.next_frame(Duration::from_secs(20)).unwrap().unwrap());
         assert_eq!(session.close_child(Duration::from_millis(20)).reason, ExitReason::Closed);
         assert!(session.exit().is_some());
-    });
-}
-
-#[test]
-fn a_peer_that_never_says_hello_is_disconnected() {
-    let _watchdog = watchdog("peer, silent");
-    with_peer("never says Hello", |session| {
-        let exit = gone(session);
-        assert_eq!(exit.reason, ExitReason::Violation(Violation::HandshakeTimeout));
-        assert!(!exit.connected);
     });
 }

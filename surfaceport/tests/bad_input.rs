@@ -3,21 +3,19 @@
 
 mod support;
 
-use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Resource, Rlimit};
-use support::raw::{Raw, Setup, hello, packet, packet_of, surface};
+use support::raw::{Raw, Setup, hello, packet};
 use support::roles::ROLES;
 use support::{
-    Role, event, frame, has_ended, has_no_children, name_directory, open_fds, parameter, pidfd,
-    run_child, start, start_plain, start_under, watchdog,
+    Role, event, frame, has_ended, has_no_children, name_directory, open_fds, pidfd, run_child,
+    start, start_plain, start_under, watchdog,
 };
 use surfaceport::{
     Command, Deadline, Error, Event, Exit, ExitReason, Limits, Listener, Renderer, Restart,
@@ -28,10 +26,8 @@ use surfaceport::{
 #[test]
 fn child() {
     let own: &[Role<'_>] = &[
-        ("garbage", garbage),
         ("large", large),
         ("raw large", raw_large),
-        ("bad setup", bad_setup),
         ("other version", other_version),
         ("other features", other_features),
         ("host", host),
@@ -128,60 +124,6 @@ fn a_program_that_can_not_be_started() {
     says(&error, &["/no/such/dir", "No such file"]);
 }
 
-/// What is written in place of Hello, by `HOW`.
-const GARBAGE: &[(&str, Violation)] = &[
-    ("text", Violation::LengthMismatch),
-    ("short", Violation::ShortMessage),
-    ("long", Violation::LongMessage),
-    ("unknown", Violation::UnknownMessage),
-    ("no magic", Violation::BadMagic),
-    ("no version", Violation::BadField),
-    ("setup first", Violation::WrongState),
-    ("hello with a handle", Violation::UnexpectedHandles),
-    ("two hellos", Violation::WrongState),
-    ("17 handles", Violation::TooManyHandles),
-    ("40 handles", Violation::TooManyHandles),
-    ("welcome", Violation::UnknownMessage),
-];
-
-fn garbage() -> Result<(), Error> {
-    let raw = Raw::inherited();
-    let how: String = parameter("HOW", String::new());
-    let null = std::fs::File::open("/dev/null").unwrap();
-    let null = null.as_fd();
-    let good = hello(1, 1, 0, 0);
-    match how.as_str() {
-        "text" => raw.send(b"GET / HTTP/1.1\r\n\r\n", &[]),
-        "short" => raw.send(b"hello", &[]),
-        "long" => raw.send(&packet(6, &[0; 16_385]), &[]),
-        "unknown" => raw.send(&packet(64, &[]), &[]),
-        "no magic" => raw.send(&packet(1, &[0; 24]), &[]),
-        "no version" => raw.send(&hello(0, 1, 0, 0), &[]),
-        "setup first" => raw.set_up(&Setup::small(1)).len() == 3,
-        "hello with a handle" => raw.send(&good, &[null]),
-        "two hellos" => raw.send(&good, &[]) && raw.send(&good, &[]),
-        "17 handles" => raw.send(&good, &[null; 17]),
-        "40 handles" => raw.send(&good, &[null; 40]),
-        "welcome" => raw.send(&packet(2, &[0; 56]), &[]),
-        _ => panic!("{how}"),
-    };
-    std::thread::sleep(Duration::from_secs(60));
-    Ok(())
-}
-
-#[test]
-fn garbage_on_the_socket() {
-    for (how, violation) in GARBAGE {
-        println!("{how}");
-        let _watchdog = watchdog(how);
-        let exit = end_of(start("garbage").env("HOW", how));
-        assert_eq!(exit.reason, ExitReason::Violation(*violation));
-        says(&exit, &["breaking the protocol", &violation.to_string()]);
-        let connected = *how == "two hellos";
-        assert_eq!(exit.connected, connected);
-    }
-}
-
 /// Asks for too much, by the library, which knows the limits.
 fn large() -> Result<(), Error> {
     let renderer = Renderer::connect()?;
@@ -253,124 +195,6 @@ fn too_large_a_setup_is_refused_and_the_child_lives() {
     let frame = session.next_frame(Duration::from_secs(20)).unwrap().unwrap();
     assert_eq!(frame.size(), Size::new(16, 16));
     assert_eq!(session.stats().setups_refused, 3);
-}
-
-/// Setups that can't be, by `HOW`, and what each is called.
-const BAD_SETUPS: &[(&str, Violation)] = &[
-    ("generation 2 first", Violation::WrongGeneration),
-    ("generation 0", Violation::BadField),
-    ("width 0", Violation::BadGeometry),
-    ("height 16385", Violation::BadGeometry),
-    ("stride 255", Violation::BadGeometry),
-    ("stride below a row", Violation::BadGeometry),
-    ("1 slot", Violation::BadSlotCount),
-    ("slot too short", Violation::WrongLength),
-    ("slot too long", Violation::WrongLength),
-    ("format", Violation::BadFormat),
-    ("mode", Violation::BadField),
-    ("2 handles for 3", Violation::MissingHandles),
-    ("4 handles for 3", Violation::TooManyHandles),
-    ("memory shorter than it says", Violation::WrongLength),
-    ("memory longer than it says", Violation::WrongLength),
-    ("memory not sealed", Violation::NotSealed),
-    ("memory sealed against writing", Violation::SealedAgainstWrite),
-    ("memory with holes", Violation::Sparse),
-    ("memory read-only", Violation::ReadOnlyHandle),
-    ("a pipe", Violation::NotMemory),
-    ("a file", Violation::NotMemory),
-    ("a file in shm", Violation::NotSealed),
-    ("a directory", Violation::NotMemory),
-    ("the socket itself", Violation::NotMemory),
-];
-
-fn memory(len: u64, seals: SealFlags, allocated: bool) -> OwnedFd {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let fd = rustix::fs::memfd_create("bad", flags).unwrap();
-    rustix::fs::ftruncate(&fd, len).unwrap();
-    if allocated {
-        rustix::fs::fallocate(&fd, rustix::fs::FallocateFlags::empty(), 0, len).unwrap();
-    }
-    rustix::fs::fcntl_add_seals(&fd, seals).unwrap();
-    fd
-}
-
-fn bad_setup() -> Result<(), Error> {
-    let raw = Raw::inherited();
-    let _hookup = raw.greet();
-    let how: String = parameter("HOW", String::new());
-    let small = Setup::small(1);
-    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    let with = |fd: OwnedFd| {
-        let good = [surface(4096), surface(4096)];
-        raw.send(&packet_of(&small), &[good[0].as_fd(), good[1].as_fd(), fd.as_fd()])
-    };
-    let patched = |at: usize, value: u32| {
-        let mut packet = packet_of(&small);
-        packet[at..at + 4].copy_from_slice(&value.to_le_bytes());
-        let good = [surface(4096), surface(4096), surface(4096)];
-        raw.send(&packet, &[good[0].as_fd(), good[1].as_fd(), good[2].as_fd()])
-    };
-    let handles = |count: usize| {
-        let one = surface(4096);
-        raw.send(&packet_of(&small), &vec![one.as_fd(); count])
-    };
-    let shm = || {
-        let path = format!("/dev/shm/surfaceport-{}", std::process::id());
-        std::fs::write(&path, vec![0; 4096]).unwrap();
-        let file = std::fs::File::options().read(true).write(true).open(&path).unwrap();
-        std::fs::remove_file(path).unwrap();
-        file
-    };
-    match how.as_str() {
-        "generation 2 first" => patched(8, 2),
-        "generation 0" => patched(8, 0),
-        "width 0" => patched(16, 0),
-        "height 16385" => patched(20, 16_385),
-        "format" => patched(24, 7),
-        "stride 255" => patched(32, 255),
-        "stride below a row" => patched(16, 65),
-        "1 slot" => patched(36, 1),
-        "mode" => patched(40, 2),
-        "slot too short" => patched(48, 4095),
-        "slot too long" => patched(48, 3 << 20),
-        "2 handles for 3" => handles(2),
-        "4 handles for 3" => handles(4),
-        "memory shorter than it says" => with(memory(2048, seals, true)),
-        "memory longer than it says" => with(memory(8192, seals, true)),
-        "memory not sealed" => with(memory(4096, SealFlags::SHRINK | SealFlags::SEAL, true)),
-        "memory sealed against writing" => {
-            with(memory(4096, seals | SealFlags::FUTURE_WRITE, true))
-        }
-        "memory with holes" => with(memory(4096, seals, false)),
-        "memory read-only" => {
-            let fd = memory(4096, seals, true);
-            let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
-            with(std::fs::File::open(path).unwrap().into())
-        }
-        "a pipe" => with(rustix::pipe::pipe().unwrap().0),
-        "a file" => with(std::fs::File::open(std::env::current_exe().unwrap()).unwrap().into()),
-        "a file in shm" => with(shm().into()),
-        "a directory" => with(std::fs::File::open("/").unwrap().into()),
-        "the socket itself" => {
-            let pair = std::os::unix::net::UnixStream::pair().unwrap();
-            pair.1.shutdown(Shutdown::Both).unwrap();
-            with(pair.0.into())
-        }
-        _ => panic!("{how}"),
-    };
-    std::thread::sleep(Duration::from_secs(60));
-    Ok(())
-}
-
-#[test]
-fn setups_that_can_not_be() {
-    for (how, violation) in BAD_SETUPS {
-        println!("{how}");
-        let _watchdog = watchdog(how);
-        let exit = end_of(start("bad setup").env("HOW", how));
-        assert_eq!(exit.reason, ExitReason::Violation(*violation), "{how}");
-        says(&exit, &[&violation.to_string()]);
-    }
 }
 
 #[test]

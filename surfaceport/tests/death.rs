@@ -4,6 +4,7 @@
 mod support;
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -624,7 +625,8 @@ fn a_child_that_closes_and_stays_is_ended() {
 /// Starts a process that inherits the socket, and lives longer than this one.
 fn has_grandchild() -> Result<(), Error> {
     #[expect(clippy::zombie_processes, reason = "it outlives this process on purpose")]
-    let grandchild = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let grandchild =
+        std::process::Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
     let renderer = Renderer::connect()?;
     let chain = swapchain(&renderer)?;
     renderer.send(&grandchild.id().to_le_bytes())?;
@@ -657,8 +659,12 @@ fn a_grandchild_with_the_socket_delays_nothing() {
     let (_, exit, _) = events_until_exit(&mut session);
     assert_eq!(exit.pid, Some(pid));
     assert!(!has_ended(&watched, Duration::ZERO), "the grandchild lived when the end was told");
-    // Nothing of it makes the session wake again and again.
+    // Nothing of it makes the session wake again and again; a timer that was set
+    // before may do so once.
     assert!(session.dispatch().unwrap().is_none());
+    if is_readable(&session, Duration::from_millis(20)) {
+        assert!(session.dispatch().unwrap().is_none());
+    }
     assert!(!is_readable(&session, Duration::from_millis(20)));
     assert_eq!(check(&held, Some(pid)), Ok(()));
     signal(grandchild, Signal::KILL);
@@ -681,10 +687,10 @@ fn a_stopped_child_stalls_and_goes_on() {
     // As a display does it: nothing is dispatched between this and the poll.
     assert!(session.dispatch().unwrap().is_none());
     session.begin_frame(surfaceport::Timestamp::now());
-    let asked = Instant::now();
     let stalled = event(&mut session);
     assert!(matches!(stalled, Event::Stalled), "{stalled:?}");
-    assert!(asked.elapsed() >= Duration::from_millis(100));
+    let waited = surfaceport::Timestamp::now().since(first.taken_at());
+    assert!(waited >= Duration::from_millis(100));
     // Once, not again and again.
     assert!(event_within(&mut session, Duration::from_millis(300)).is_none());
     assert_eq!(check(&first, Some(pid)), Ok(()));

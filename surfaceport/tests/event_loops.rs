@@ -134,7 +134,7 @@ fn every_frame_arrives_in_every_loop() {
             let mut random = Random::new(slots as u64);
             let (mut said, mut wakes, mut theirs) = (0_u64, 0_u64, None);
             let started = Instant::now();
-            while session.exit().is_none() {
+            loop {
                 match session.dispatch().unwrap() {
                     Some(Event::Frame(frame)) => {
                         assert!(!fifo || frame.id().sequence == seen.last + 1);
@@ -150,6 +150,7 @@ fn every_frame_arrives_in_every_loop() {
                         }
                     },
                     Some(_) => {}
+                    None if session.exit().is_some() => break,
                     None => {
                         outer.sleep_for(&session);
                         wakes += 1;
@@ -172,7 +173,7 @@ fn every_frame_arrives_in_every_loop() {
     }
 }
 
-/// A child that presents one frame, and then does nothing.
+/// A child that presents two frames, and then rests, or hangs.
 fn resting() -> Result<(), Error> {
     let renderer = Renderer::connect()?;
     let swapchain = swapchain(&renderer)?;
@@ -180,6 +181,9 @@ fn resting() -> Result<(), Error> {
         let mut canvas = swapchain.acquire(Deadline::NEVER)?;
         draw(&mut canvas, sequence);
         canvas.present(Damage::FULL)?;
+    }
+    if parameter("HANGS", false) {
+        std::thread::sleep(WATCHDOG);
     }
     while renderer.next_event(Deadline::NEVER)? != Some(RendererEvent::Bye) {}
     Ok(())
@@ -255,10 +259,12 @@ fn frames_that_are_wanted_again_come() {
 fn the_timer_wakes_the_loop() {
     for (name, outer) in Outer::all() {
         let limits = Limits::default().stall(Duration::from_millis(80));
-        let mut session = Session::spawn(start("resting").limits(limits)).unwrap();
+        let command = start("resting").env("HANGS", "true").limits(limits);
+        let mut session = Session::spawn(command).unwrap();
         outer.add(&session, 0);
-        let mut last = 0;
+        let (mut last, mut before) = (0, Instant::now());
         while last < 2 {
+            before = Instant::now();
             last = drain(&mut session, |_| {}).last().map_or(last, |frame| frame.id().sequence);
             if last < 2 {
                 outer.sleep_for(&session);
@@ -266,14 +272,13 @@ fn the_timer_wakes_the_loop() {
         }
         // A frame is asked for and does not come. The loop sleeps on at once:
         // a display's tick need not dispatch.
-        let asked = Instant::now();
         session.begin_frame(Timestamp::now());
         let mut stalled = false;
         while !stalled {
             outer.sleep_for(&session);
             drain(&mut session, |event| stalled |= matches!(event, Event::Stalled));
         }
-        assert!(asked.elapsed() >= Duration::from_millis(80), "{name}: too early");
+        assert!(before.elapsed() >= Duration::from_millis(80), "{name}: too early");
 
         let due = Timestamp::now() + Duration::from_millis(60);
         session.wake_at(due);
@@ -284,6 +289,24 @@ fn the_timer_wakes_the_loop() {
         // Set by itself, it is over: nothing wakes the loop any more.
         assert!(!outer.sleep(&[session.as_fd()], Duration::from_millis(100)), "{name}");
     }
+}
+
+/// What waits for the next event has nothing to draw; it does not hang.
+#[test]
+fn a_child_at_rest_is_not_stalled() {
+    let limits = Limits::default().stall(Duration::from_millis(60)).begin_frames(3);
+    let mut session = Session::spawn(start("resting").limits(limits)).unwrap();
+    let (mut last, mut asked) = (0, 0);
+    while last < 2 || asked < 10 {
+        if last == 2 {
+            std::thread::sleep(Duration::from_millis(20));
+            session.begin_frame(Timestamp::now());
+            asked += 1;
+        }
+        let stalled = |event: &Event| assert!(!matches!(event, Event::Stalled));
+        last = drain(&mut session, stalled).last().map_or(last, |frame| frame.id().sequence);
+    }
+    assert_eq!(session.stats().stalls, 0);
 }
 
 /// A child that never blocks in the library: it polls, with work of its own.

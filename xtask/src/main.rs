@@ -6,6 +6,7 @@ mod disasm;
 mod faults;
 mod fuzz;
 mod host;
+mod hostile;
 mod layers;
 mod licences;
 mod loom;
@@ -63,6 +64,8 @@ enum Check {
     },
     /// Run the library's tests under the address sanitizer
     Asan,
+    /// Let hostile children loose on a host
+    Hostile(hostile::Options),
     /// Check and link the macOS side, without a Mac
     Mac,
 }
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Check::Loom { max_preemptions } => loom::run(max_preemptions),
         Check::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
         Check::Asan => asan::run(),
+        Check::Hostile(options) => hostile::run(&options),
         Check::Mac => mac::run(),
     };
     match result {

@@ -12,10 +12,15 @@ use crate::sandbox::Sandbox;
 /// | memory of all live surfaces | 1 GiB |
 /// | size of a surface | 16384 x 16384 |
 /// | time until Hello | 10 s |
-/// | time until a frame that was asked for | 5 s |
+/// | messages that are listened to | 2,000 a second, 500 at once |
+/// | time without a sign of life | 5 s |
+/// | begin-frames without a sign of life | 300 |
+/// | what becomes of a child that gives none | it lives on |
 /// | time to exit after the connection closed | 5 s |
 /// | files that it has open | 256, or 64 in `Sandbox::Renderer` |
 /// | memory that it maps | no limit |
+///
+/// How often a child that crashed is started again is in [`Restart`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,7 +37,10 @@ pub struct Limits {
     pub(crate) surface_bytes: u64,
     pub(crate) surface_size: Size,
     pub(crate) handshake: Duration,
+    pub(crate) message_rate: u32,
     pub(crate) stall: Duration,
+    pub(crate) begin_frames: u32,
+    pub(crate) end_stalled: bool,
     pub(crate) exit: Duration,
     open_files: Option<u64>,
     pub(crate) address_space: Option<u64>,
@@ -44,7 +52,10 @@ impl Default for Limits {
             surface_bytes: 1 << 30,
             surface_size: Size::new(MAX_SIDE, MAX_SIDE),
             handshake: Duration::from_secs(10),
+            message_rate: 2_000,
             stall: Duration::from_secs(5),
+            begin_frames: 300,
+            end_stalled: false,
             exit: Duration::from_secs(5),
             open_files: None,
             address_space: None,
@@ -77,11 +88,40 @@ impl Limits {
         self
     }
 
-    /// How long a child may take for a frame that was asked for, until
+    /// How many messages a second of the child are listened to, and a quarter of
+    /// that at once. A child that sends more has to wait; none is lost.
+    #[must_use]
+    pub fn message_rate(mut self, a_second: u32) -> Self {
+        self.message_rate = a_second.max(4);
+        self
+    }
+
+    /// How long a child may give no sign of life, until
     /// [`Event::Stalled`](crate::Event::Stalled) says so.
+    ///
+    /// A frame is a sign of life, and a child that rests need not give any: one
+    /// that waits for a begin-frame, for a free slot, or for the next event. The
+    /// time runs while frames are wanted, from the start, from each frame, and,
+    /// if the child was at rest, from the next begin-frame.
     #[must_use]
     pub fn stall(mut self, time: Duration) -> Self {
         self.stall = time;
+        self
+    }
+
+    /// How many begin-frames a child may leave without a sign of life; then it
+    /// counts as stalled, even before the time is up. 0 is any number.
+    #[must_use]
+    pub fn begin_frames(mut self, missed: u32) -> Self {
+        self.begin_frames = missed;
+        self
+    }
+
+    /// Whether a child that stalled is ended. Then it may be started again, as
+    /// one that crashed.
+    #[must_use]
+    pub fn end_stalled(mut self, end: bool) -> Self {
+        self.end_stalled = end;
         self
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::event::{Event, Stats};
 use super::frame::Frame;
 use super::generation::{Current, Generation, Link, Tally};
+use super::vigil::Vigil;
 use crate::bell::{self, HostBell, Ringer};
 use crate::channel::{Channel, Handle};
 use crate::child::{Child, Limits};
@@ -16,8 +17,10 @@ use crate::error::{Error, Exit, ExitReason, Violation};
 use crate::input::Point;
 use crate::outcome::Outcome;
 use crate::page::Page;
+use crate::rate::Allowance;
 use crate::sandbox::Confinement;
 use crate::swapchain::begin_frame::BeginFrame;
+use crate::sync::Ordering;
 use crate::time::Timestamp;
 use crate::wait::{Fired, Token, Trigger, WaitSet};
 use crate::wire::{Agreed, Configure, MAX_SLOTS};
@@ -25,7 +28,7 @@ use crate::wire::{Agreed, Configure, MAX_SLOTS};
 /// Messages of a child that has ended: more than its socket holds, unless a
 /// grandchild goes on.
 const LAST_MESSAGES: usize = 1024;
-/// How long a child that writes a lot is not read.
+/// How long what a child writes is let pile up.
 const OUTPUT_MUTED_FOR: Duration = Duration::from_millis(10);
 /// Between attempts to reap a child that is being traced.
 const REAP_RETRY: Duration = Duration::from_millis(50);
@@ -39,6 +42,8 @@ pub(super) struct Wanted {
     pub(super) pointer: Option<Point>,
     /// Whether keys come here.
     pub(super) focus: bool,
+    /// Its frames are copied.
+    pub(super) snapshots: bool,
 }
 
 /// What the session lends for a while.
@@ -94,11 +99,11 @@ pub(super) struct Connection {
     generation: u32,
     /// Why the host ended it.
     verdict: Option<ExitReason>,
+    messages: Allowance,
     muted_until: Option<Timestamp>,
     /// When to ask again for the status of a child that has ended.
     reap_at: Option<Timestamp>,
-    /// Since when a frame is being waited for.
-    stalled_since: Option<Timestamp>,
+    vigil: Vigil,
 }
 
 impl Connection {
@@ -114,7 +119,8 @@ impl Connection {
         let (host_bell, host_ringer) = bell::to_host()?;
         let (child_ringer, child_bell) = bell::to_child()?;
         page.control().begin_frame.post(cx.wanted.begin_frame);
-        let link = Link::new(page, child_ringer, own, tally, child.pid());
+        let snapshots = cx.wanted.snapshots;
+        let link = Link::new(page, child_ringer, snapshots, own, tally, child.pid());
         let connection = Self {
             child,
             channel,
@@ -132,9 +138,10 @@ impl Connection {
             retiring: None,
             generation: 0,
             verdict: None,
+            messages: messages_of(cx.limits),
             muted_until: None,
             reap_at: None,
-            stalled_since: None,
+            vigil: Vigil::default(),
         };
         connection.watch(cx.wait).inspect_err(|_| connection.unwatch(cx.wait))?;
         Ok(connection)
@@ -191,7 +198,7 @@ impl Connection {
             Ok(None) => Ok(None),
             Ok(Some(frame)) => {
                 self.bell.had_reason();
-                self.stalled_since = None;
+                self.vigil.restart(frame.taken_at());
                 Ok(Some(frame))
             }
             Err(violation) => {
@@ -206,20 +213,29 @@ impl Connection {
         self.current.as_ref().is_none_or(Current::arm)
     }
 
+    /// Whether frames are copied from now on.
+    pub(super) fn set_snapshots(&self, on: bool) {
+        self.link.snapshots.store(on, Ordering::Relaxed);
+    }
+
     /// A frame has been asked for.
     pub(super) fn expect_frame(&mut self, now: Timestamp) {
-        self.stalled_since.get_or_insert(now);
+        // One that rests owes nothing for the time before.
+        if self.is_at_rest() {
+            self.vigil.restart(now);
+        }
+        self.vigil.ask(now);
     }
 
     pub(super) fn post_begin_frame(&self, begin_frame: BeginFrame) {
         if self.link.page.control().begin_frame.post(begin_frame) {
-            self.link.child.ring();
+            self.link.ring_child();
         }
     }
 
     /// When it needs attention although nothing fires.
     pub(super) fn next_wake(&self, limits: &Limits, wants_frames: bool) -> Option<Timestamp> {
-        let stall = self.stalled_since.filter(|_| wants_frames).map(|since| since + limits.stall);
+        let stall = self.vigil.due_at(limits).filter(|_| wants_frames);
         let welcome = match &self.phase {
             Phase::Greeting { due: Some((_, at)), .. } => Some(*at),
             _ => None,
@@ -258,6 +274,9 @@ impl Connection {
         }
         self.retire_if_over(cx);
         self.check_time(wants_frames, cx);
+        if self.link.strain.is_over() && !matches!(self.phase, Phase::Closing) {
+            self.condemn(ExitReason::Violation(Violation::CrowdedHandle), cx.wait);
+        }
         let ended = fired.has(Token::Process) || self.verdict.is_some() || !self.child.is_ours();
         let over = ended && self.is_over();
         if over {
@@ -295,14 +314,15 @@ impl Connection {
         disowned || self.child.ended().is_some()
     }
 
+    /// Reads what the child wrote, and then nothing for a while: nobody waits for
+    /// it, and a child may write a byte at a time.
     fn read_output(&mut self, cx: &mut Context<'_>) {
-        let more = self.child.read_output();
+        let more = self.link.strain.of(|| self.child.read_output());
+        cx.stats.output_muted += u64::from(more);
         let Some(source) = self.child.output_source() else { return };
-        if more {
-            cx.wait.remove(source);
+        cx.wait.remove(source);
+        if !self.child.output_is_closed() {
             self.child.mute_output(Some(cx.now + OUTPUT_MUTED_FOR));
-        } else if self.child.output_is_closed() {
-            cx.wait.remove(source);
         }
     }
 
@@ -344,14 +364,30 @@ impl Connection {
         {
             self.condemn(reason, cx.wait);
         }
-        if wants_frames && due(self.stalled_since.map(|since| since + cx.limits.stall)) {
-            self.stalled_since = None;
-            if self.current.as_ref().is_some_and(Current::has_frame) {
-                cx.stats.bells_lost += 1;
-            } else {
-                cx.push(Event::Stalled);
+        if wants_frames && due(self.vigil.due_at(cx.limits)) {
+            self.vigil.pause();
+            self.judge_silence(cx);
+        }
+    }
+
+    /// There was no sign of life for too long, by what the host has seen.
+    fn judge_silence(&mut self, cx: &mut Context<'_>) {
+        let current = self.current.as_ref();
+        if current.is_some_and(Current::has_frame) {
+            cx.stats.bells_lost += 1;
+        } else if !self.is_at_rest() {
+            cx.stats.stalls += 1;
+            cx.push(Event::Stalled);
+            if cx.limits.end_stalled {
+                self.condemn(ExitReason::Stalled, cx.wait);
             }
         }
+    }
+
+    /// Whether the child waits: for a begin-frame, a slot, or an event.
+    fn is_at_rest(&self) -> bool {
+        self.link.page.control().begin_frame.child_rests()
+            || self.current.as_ref().is_some_and(Current::child_sleeps)
     }
 
     /// Ends the child: nothing more is heard of it but its end.
@@ -415,4 +451,9 @@ impl Connection {
         let reason = self.verdict.or(ended).unwrap_or(ExitReason::Disconnected);
         (frames, self.child.exit(reason, self.connected))
     }
+}
+
+/// What a child may send: a quarter of a second's worth at once.
+fn messages_of(limits: &Limits) -> Allowance {
+    Allowance::new(Duration::from_secs(1) / limits.message_rate, limits.message_rate / 4)
 }

@@ -36,11 +36,12 @@ pub enum Event {
     },
     /// A message of the child: its bytes mean what the two programs agreed on.
     Message(Vec<u8>),
-    /// No frame came for so long after one was asked for
-    /// ([`Limits::stall`](crate::Limits::stall)). The last one stays shown. A
-    /// child that has nothing new to draw looks the same; a host that knows
-    /// better and wants to end it calls
-    /// [`kill_child`](crate::Session::kill_child).
+    /// The child has given no sign of life for so long
+    /// ([`Limits::stall`](crate::Limits::stall),
+    /// [`Limits::begin_frames`](crate::Limits::begin_frames)): it draws nothing,
+    /// and does not rest either. The last frame stays shown. A host that wants
+    /// to end it calls [`kill_child`](crate::Session::kill_child), or says so
+    /// beforehand ([`Limits::end_stalled`](crate::Limits::end_stalled)).
     Stalled,
     /// The child ended. Its frames stay valid until they are dropped.
     Exited {
@@ -106,6 +107,16 @@ pub struct Stats {
     pub bells_lost: u64,
     /// How often a bell that rang for nothing was ignored for a while.
     pub bells_muted: u64,
+    /// How often a child that sent too many messages was not listened to for a
+    /// while.
+    pub messages_muted: u64,
+    /// How often a child wrote more to its output than was read at a time.
+    pub output_muted: u64,
+    /// How often a child gave no sign of life in time.
+    pub stalls: u64,
+    /// Frames that the host copied to show only the copy
+    /// ([`Session::set_snapshots`](crate::Session::set_snapshots)).
+    pub host_copies: u64,
 }
 
 /// What the host says to the child.

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::event::Stats;
 use super::frame::Frame;
+use super::snapshot::Copies;
+use super::strain::Strain;
 use crate::bell::Ringer;
 use crate::channel::Handle;
 use crate::error::{Error, Violation};
@@ -16,7 +18,7 @@ use crate::swapchain::feedback::FeedbackWriter;
 use crate::swapchain::host::{Account, Host};
 use crate::swapchain::page::Block;
 use crate::swapchain::word::Word;
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::time::Timestamp;
 use crate::wire::Setup;
 
@@ -28,6 +30,7 @@ pub(super) struct Tally {
     superseded: AtomicU64,
     stale: AtomicU64,
     lost: AtomicU64,
+    host_copies: AtomicU64,
 }
 
 impl Tally {
@@ -53,6 +56,7 @@ impl Tally {
         stats.superseded = self.superseded.load(Ordering::Relaxed);
         stats.stale = self.stale.load(Ordering::Relaxed);
         stats.lost = self.lost.load(Ordering::Relaxed);
+        stats.host_copies = self.host_copies.load(Ordering::Relaxed);
     }
 }
 
@@ -61,11 +65,15 @@ impl Tally {
 pub(super) struct Link {
     pub(super) page: Page,
     /// Wakes the child.
-    pub(super) child: Ringer,
+    child: Ringer,
+    /// What that costs, and the other calls on what the child holds.
+    pub(super) strain: Strain,
+    /// Frames are copied, and only the copies shown.
+    pub(super) snapshots: AtomicBool,
     /// Wakes the session, when the last frame of an old generation is dropped.
     pub(super) own: Arc<Ringer>,
     pub(super) tally: Arc<Tally>,
-    child_pid: Option<u32>,
+    pub(super) child_pid: Option<u32>,
     /// Private to the host and held for a few stores only; frames are dropped
     /// from any thread.
     feedback: Mutex<FeedbackWriter>,
@@ -75,14 +83,28 @@ impl Link {
     pub(super) fn new(
         page: Page,
         child: Ringer,
+        snapshots: bool,
         own: Arc<Ringer>,
         tally: Arc<Tally>,
         child_pid: Option<u32>,
     ) -> Self {
-        Self { page, child, own, tally, child_pid, feedback: Mutex::default() }
+        let (strain, feedback) = (Strain::default(), Mutex::default());
+        let snapshots = AtomicBool::new(snapshots);
+        Self { page, child, strain, snapshots, own, tally, child_pid, feedback }
     }
 
-    fn report(&self, id: FrameId, outcome: Outcome) {
+    /// Wakes the child, unless that has become too dear.
+    pub(super) fn ring_child(&self) {
+        if !self.strain.is_over() {
+            self.strain.of(|| self.child.ring());
+            if self.strain.is_over() {
+                // The session is to end it.
+                self.own.ring();
+            }
+        }
+    }
+
+    pub(super) fn report(&self, id: FrameId, outcome: Outcome) {
         self.tally.count(outcome, 1);
         let mut writer = self.feedback.lock().unwrap_or_else(PoisonError::into_inner);
         writer.write(&self.page.control().feedback, id, outcome);
@@ -150,7 +172,7 @@ impl Lessor for Generation {
         }
         let released = self.account.release(&self.block().word.0, slot);
         if released.ring {
-            self.link.child.ring();
+            self.link.ring_child();
         }
         if released.last {
             self.link.own.ring();
@@ -170,6 +192,7 @@ pub(super) struct Current {
     mode: PresentMode,
     slots: u8,
     last: u64,
+    copies: Arc<Copies>,
 }
 
 impl Current {
@@ -193,7 +216,8 @@ impl Current {
             surfaces,
         });
         let host = Host::new(setup.slots, setup.mode);
-        Ok(Self { generation, host, mode: setup.mode, slots: setup.slots, last: 0 })
+        let copies = Arc::new(Copies::new(Arc::clone(link), setup.slots));
+        Ok(Self { generation, host, mode: setup.mode, slots: setup.slots, last: 0, copies })
     }
 
     /// The surfaces.
@@ -203,24 +227,41 @@ impl Current {
 
     /// Whether an unread frame seems to be there.
     pub(super) fn has_frame(&self) -> bool {
-        let word = &self.generation.block().word.0;
-        Word(word.load(Ordering::Relaxed)).slot_field() != 0 || self.host.has_unread()
+        self.word().slot_field() != 0 || self.host.has_unread()
+    }
+
+    /// Whether the child waits for a slot, by what it says.
+    pub(super) fn child_sleeps(&self) -> bool {
+        self.word().child_sleeps()
+    }
+
+    fn word(&self) -> Word {
+        Word(self.generation.block().word.0.load(Ordering::Relaxed))
+    }
+
+    /// Whether frames have to be copied, and there is no place for a copy: the
+    /// host has all of them.
+    fn has_no_place(&self) -> bool {
+        self.generation.link.snapshots.load(Ordering::Relaxed) && self.copies.are_all_held()
     }
 
     /// Says that the host is going to sleep; `false`: a frame is there.
     pub(super) fn arm(&self) -> bool {
-        self.host.arm(&self.generation.block().word.0)
+        self.has_no_place() || self.host.arm(&self.generation.block().word.0)
     }
 
     /// Takes the next frame.
     pub(super) fn take(&mut self) -> Result<Option<Frame>, Violation> {
+        if self.has_no_place() {
+            return Ok(None);
+        }
         let generation = &self.generation;
         let block = generation.block();
         let ring = block.ring(self.slots);
         let take = self.host.take(&generation.account, &block.word.0, ring)?;
         let link = &generation.link;
         if take.ring {
-            link.child.ring();
+            link.ring_child();
         }
         let Some(taken) = take.frame else { return Ok(None) };
         let Some(Slot { surface, leases }) = generation.surfaces.get(usize::from(taken.slot))
@@ -243,6 +284,12 @@ impl Current {
         if !(size.is_valid() && size.fits(whole)) {
             lease.report(Outcome::Lost);
             return Err(Violation::BadGeometry);
+        }
+        if link.snapshots.load(Ordering::Relaxed) {
+            // Without memory for the copy the frame is lost; others may follow.
+            let Ok(copy) = self.copies.copy(lease) else { return Ok(None) };
+            link.tally.host_copies.fetch_add(1, Ordering::Relaxed);
+            lease = copy;
         }
         Ok(Some(Frame::new(lease)))
     }

@@ -523,6 +523,30 @@ impl Session {
         self.spin = spin;
     }
 
+    /// Snapshot mode: each frame is copied as it is taken, its slot goes back to
+    /// the child at once, and only the copy is shown. Then nothing that a child
+    /// does can change a pixel that is on display; a child that draws into a
+    /// frame while it is being copied spoils that frame, and no other.
+    ///
+    /// The copy costs time and memory: up to as many surfaces again as the child
+    /// has, beyond `Limits::surface_bytes`. [`Stats::host_copies`] counts them. A
+    /// host that holds all copies gets no frame until it drops one; a frame for
+    /// whose copy there is no memory is lost. Off by default.
+    ///
+    /// ```no_run
+    /// use surfaceport::{Command, Session};
+    ///
+    /// let mut session = Session::spawn(Command::new("an-untrusted-renderer"))?;
+    /// session.set_snapshots(true);
+    /// # Ok::<(), surfaceport::Error>(())
+    /// ```
+    pub fn set_snapshots(&mut self, on: bool) {
+        self.wanted.snapshots = on;
+        if let State::Running(connection) = &self.state {
+            connection.set_snapshots(on);
+        }
+    }
+
     /// Asks the child for surfaces of another size or scale; the number comes
     /// back in the [`Event::Setup`] that answers. A child that is started later
     /// is told at once. `Size::default()` (0x0) leaves the size to the child.
@@ -561,9 +585,12 @@ impl Session {
 
     fn post_begin_frame(&mut self, expects: bool) {
         if let State::Running(connection) = &mut self.state {
-            connection.post_begin_frame(self.wanted.begin_frame);
-            if expects && connection.surfaces().is_some() {
+            let expects = expects && connection.surfaces().is_some();
+            if expects {
                 connection.expect_frame(Timestamp::now());
+            }
+            connection.post_begin_frame(self.wanted.begin_frame);
+            if expects {
                 // The caller may well go to sleep without a dispatch.
                 self.schedule();
             }

@@ -48,6 +48,7 @@ pub(super) struct Hub {
     refused: Cell<Option<(u32, Refusal)>>,
     gone: Cell<bool>,
     looked_at: Cell<Timestamp>,
+    rests: Cell<bool>,
     feedback: RefCell<FeedbackReader>,
     /// Frames that this side knows to be superseded: the host never saw them.
     superseded: RefCell<VecDeque<(FrameId, Outcome)>>,
@@ -105,6 +106,7 @@ impl Hub {
             refused: Cell::new(None),
             gone: Cell::new(false),
             looked_at: Cell::new(Timestamp::now()),
+            rests: Cell::new(false),
             feedback: RefCell::default(),
             superseded: RefCell::new(VecDeque::with_capacity(FEEDBACK_ENTRIES)),
             missed: Cell::new(0),
@@ -134,6 +136,14 @@ impl Hub {
             return Ok(());
         }
         self.attend(Deadline::NOW)
+    }
+
+    /// Tells the host that there is nothing to draw until something happens, or
+    /// that there is: a child that rests is not taken for one that hangs.
+    pub(super) fn set_rests(&self, rests: bool) {
+        if self.rests.replace(rests) != rests {
+            self.page.control().begin_frame.set_rests(rests);
+        }
     }
 
     fn listen(&self) -> Result<(), Error> {

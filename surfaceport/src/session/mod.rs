@@ -13,7 +13,10 @@ mod host;
 mod hub;
 mod listener;
 mod renderer;
+mod snapshot;
+mod strain;
 mod swapchain;
+mod vigil;
 
 pub use canvas::Canvas;
 pub use event::{Event, RendererEvent, Stats};

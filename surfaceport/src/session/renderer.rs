@@ -119,7 +119,10 @@ impl Renderer {
         let attended = self.hub.attend(Deadline::NOW);
         match self.hub.next_event() {
             Some(event) => Ok(Some(event)),
-            None => attended.map(|()| None),
+            None => attended.map(|()| {
+                self.hub.set_rests(true);
+                None
+            }),
         }
     }
 

@@ -269,6 +269,7 @@ impl Swapchain {
         let age = state.account.age(slot);
         let surface = state.surfaces.get_mut(usize::from(slot))?.take()?;
         surface.begin_drawing();
+        self.hub.set_rests(false);
         Some(Canvas::new(self, slot, surface, age))
     }
 

@@ -14,7 +14,7 @@
 //! | [`WaitSet`] | sleeps until a source or the timer fires; itself pollable |
 //! | [`Process`], [`Spawn`] | a child process, and how to start it |
 //! | [`Listener`] | the named way in |
-//! | [`now`] | the monotonic clock |
+//! | [`now`], [`thread_time`] | the monotonic clock; what a thread has worked |
 
 #[cfg(target_os = "linux")]
 mod linux;

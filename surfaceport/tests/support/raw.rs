@@ -9,7 +9,7 @@ use rustix::cmsg_space;
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, Shutdown, SocketAddrUnix, SocketType,
+    SendAncillaryMessage, SendFlags, Shutdown, SocketAddrUnix, SocketType, UCred,
 };
 use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 
@@ -70,6 +70,25 @@ impl Raw {
         Self(socket)
     }
 
+    /// A connection that came otherwise.
+    pub fn from_fd(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+
+    /// Sends a packet with the sender's credentials (SCM_CREDENTIALS) beside it.
+    pub fn send_credentials(&self, bytes: &[u8]) -> bool {
+        let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmCredentials(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let me = UCred {
+            pid: rustix::process::getpid(),
+            uid: rustix::process::getuid(),
+            gid: rustix::process::getgid(),
+        };
+        assert!(control.push(SendAncillaryMessage::ScmCredentials(me)));
+        let bytes = [IoSlice::new(bytes)];
+        rustix::net::sendmsg(&self.0, &bytes, &mut control, SendFlags::NOSIGNAL).is_ok()
+    }
+
     /// Sends one packet. `false`: the host is gone.
     pub fn send(&self, bytes: &[u8], handles: &[BorrowedFd<'_>]) -> bool {
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(64))];
@@ -118,11 +137,44 @@ impl Raw {
 
     /// Closes the connection, whoever else has the socket.
     pub fn shut_down(&self) {
-        rustix::net::shutdown(&self.0, Shutdown::Both).unwrap();
+        self.shut(Shutdown::Both);
+    }
+
+    /// Closes a direction.
+    pub fn shut(&self, how: Shutdown) {
+        rustix::net::shutdown(&self.0, how).unwrap();
+    }
+
+    /// Another handle of the same connection, for a thread.
+    pub fn try_clone(&self) -> Self {
+        Self(self.0.try_clone().unwrap())
+    }
+}
+
+impl AsFd for Raw {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
 impl Hookup {
+    /// Another handle of all of it, for a thread.
+    pub fn try_clone(&self) -> Self {
+        Self {
+            welcome: self.welcome.clone(),
+            page: self.page.try_clone().unwrap(),
+            to_host: self.to_host.try_clone().unwrap(),
+            to_child: self.to_child.try_clone().unwrap(),
+        }
+    }
+
+    /// Reads a word of the control page.
+    pub fn load(&self, offset: u64) -> u64 {
+        let mut word = [0; 8];
+        rustix::io::pread(&self.page, &mut word[..], offset).unwrap();
+        u64::from_ne_bytes(word)
+    }
+
     /// Where a generation's block starts.
     pub fn block(generation: u32) -> u64 {
         1280 + 6400 * u64::from(generation % 2)

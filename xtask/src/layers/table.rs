@@ -34,7 +34,7 @@ const fn row(
 pub(super) const TABLE: &[Row] = &[
     // layer, modules,                              may import: layers,   modules, dependencies
     row(0, &["error", "geometry", "format", "input"],           &[0],             &[], &[]),
-    row(0, &["time", "outcome", "mode", "sandbox"],             &[0],             &[], &[]),
+    row(0, &["time", "rate", "outcome", "mode", "sandbox"],     &[0],             &[], &[]),
     row(0, &["sync"],                                           &[0],             &[], &["loom"]),
     row(1, &["wire"],                                           &[0],             &[], &[]),
     row(1, &["swapchain"],                                      &[0],             &[], &[]),

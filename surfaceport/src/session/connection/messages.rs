@@ -17,8 +17,8 @@ use crate::wire::{
 
 /// Messages that are handled at one wake-up; then others have their turn.
 const MESSAGE_BUDGET: usize = 64;
-/// How long a child that sends more is not listened to.
-const MUTED_FOR: Duration = Duration::from_millis(2);
+/// How long a child that sends more, or too many over time, is not listened to.
+const MUTED_FOR: Duration = Duration::from_millis(10);
 /// Between attempts to send the Welcome's handles.
 const WELCOME_RETRY: Duration = Duration::from_millis(20);
 /// How long a child with which nothing is in common may take to say so.
@@ -41,7 +41,7 @@ impl Connection {
         cx: &mut Context<'_>,
     ) -> Result<(), Error> {
         let waited = self.channel.is_waiting();
-        let sent = self.channel.send_to_child(message, &[]);
+        let sent = self.link.strain.of(|| self.channel.send_to_child(message, &[]));
         self.see_to(sent, waited, cx)
     }
 
@@ -55,7 +55,7 @@ impl Connection {
             return Ok(());
         }
         let waited = self.channel.is_waiting();
-        match self.channel.send_input(input) {
+        match self.link.strain.of(|| self.channel.send_input(input)) {
             Ok(Some(sent)) => self.see_to(Ok(sent), waited, cx),
             Ok(None) => {
                 cx.stats.inputs_dropped += 1;
@@ -73,7 +73,13 @@ impl Connection {
         cx: &mut Context<'_>,
     ) -> Result<(), Error> {
         match sent {
-            Ok(Sent::Done) => Ok(()),
+            Ok(Sent::Done) => {
+                if self.link.strain.is_over() {
+                    // The child is to be ended, and nothing may fire for that.
+                    cx.wait.wake_by(Some(cx.now));
+                }
+                Ok(())
+            }
             Ok(Sent::Full) => {
                 if !waited && self.muted_until.is_none() {
                     cx.wait.change(self.channel.source(), Token::Channel, Trigger::LevelAndRoom);
@@ -93,7 +99,7 @@ impl Connection {
     /// Handles messages, up to the budget.
     pub(super) fn converse(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         if self.channel.is_waiting() {
-            match self.channel.flush() {
+            match self.link.strain.of(|| self.channel.flush()) {
                 Ok(true) => cx.wait.change(self.channel.source(), Token::Channel, Trigger::Level),
                 Ok(false) => {}
                 Err(error) => {
@@ -104,7 +110,8 @@ impl Connection {
         }
         for _ in 0..MESSAGE_BUDGET {
             match self.next_message(cx) {
-                Ok(true) => {}
+                Ok(true) if self.messages.spend(cx.now) => {}
+                Ok(true) => break,
                 Ok(false) => return Ok(()),
                 Err(Error::Violation(violation)) => {
                     self.condemn(ExitReason::Violation(violation), cx.wait);
@@ -116,6 +123,10 @@ impl Connection {
                 }
             }
         }
+        if matches!(self.phase, Phase::Closing) {
+            return Ok(());
+        }
+        cx.stats.messages_muted += 1;
         self.muted_until = Some(cx.now + MUTED_FOR);
         cx.wait.remove(self.channel.source());
         Ok(())
@@ -127,7 +138,7 @@ impl Connection {
             return Ok(false);
         }
         let live = self.is_live();
-        match self.channel.receive_from_child() {
+        match self.link.strain.of(|| self.channel.receive_from_child()) {
             Ok(Incoming::Empty) => return Ok(false),
             Ok(Incoming::Closed) => {
                 self.close(cx.limits.exit, ExitReason::Disconnected, cx);
@@ -193,7 +204,7 @@ impl Connection {
                 self.phase = Phase::Live;
                 self.connected = true;
                 self.deadline = None;
-                self.stalled_since = Some(cx.now);
+                self.vigil.restart(cx.now);
                 cx.push(Event::Connected { pid: self.child.pid() });
                 self.takes_input = agreed.features & feature::INPUT != 0;
                 // A child that takes over finds the pointer where it is.

@@ -300,3 +300,11 @@ fn what_the_layers_above_move_between_threads_can_be_moved() {
     send_and_sync::<sys::StderrPipe>();
     send_and_sync::<sys::Listener>();
 }
+
+#[test]
+fn sleep_is_no_work() {
+    let before = sys::thread_time();
+    std::thread::sleep(A_WHILE);
+    let worked = sys::thread_time().checked_sub(before);
+    assert!(worked.is_some_and(|worked| worked < A_WHILE), "{worked:?}");
+}

@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::error::Error;
 
 pub(crate) use bell::{Bell, Ringer, bell_to_child, bell_to_host};
-pub(crate) use clock::now;
+pub(crate) use clock::{now, thread_time};
 pub(crate) use memory::{Mapping, Memory};
 pub(crate) use message::{Endpoint, Received, Sent};
 pub(crate) use name::Listener;

@@ -21,7 +21,7 @@ use rustix::io::Errno;
 use crate::error::Error;
 
 pub(crate) use bell::{Bell, Ringer, bell_to_child, bell_to_host};
-pub(crate) use clock::now;
+pub(crate) use clock::{now, thread_time};
 pub(crate) use memory::{Mapping, Memory};
 pub(crate) use message::{Endpoint, Received, Sent};
 pub(crate) use name::Listener;

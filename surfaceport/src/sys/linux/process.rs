@@ -292,8 +292,16 @@ impl Process {
         if !self.unreaped {
             return self.ended(Duration::ZERO).then_some(ExitReason::Disconnected);
         }
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-        let status = retry(|| rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), options));
+        let wait = |options| {
+            let options = options | WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+            retry(|| rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), options))
+        };
+        if let Ok(Some(_)) = wait(WaitIdOptions::NOWAIT) {
+            // What it left in its group ends with it. Until it is reaped, the
+            // group's number is nobody else's.
+            self.kill();
+        }
+        let status = wait(WaitIdOptions::empty());
         let reason = match status {
             Ok(Some(status)) => {
                 if let Some(code) = status.exit_status() {

@@ -1,0 +1,8 @@
+//! The parts of the suite.
+
+pub mod bad;
+pub mod behaviours;
+pub mod faults;
+pub mod host;
+pub mod page;
+pub mod table;
