@@ -9,7 +9,7 @@ use crate::sandbox::SandboxGap;
 
 mod pane;
 
-pub use pane::PaneError;
+pub use pane::{CopyReason, PaneError};
 
 /// What a call of this library can fail with.
 ///

@@ -94,7 +94,7 @@ mod view;
 #[cfg(not(loom))]
 mod wait;
 
-pub use error::{Error, Exit, ExitReason, PaneError, Violation};
+pub use error::{CopyReason, Error, Exit, ExitReason, PaneError, Violation};
 pub use format::{ColorSpace, Format};
 pub use geometry::{
     Damage, GeometryError, MAX_SIDE, MAX_STRIDE, Rect, STRIDE_ALIGN, Scale, Size, SurfaceDescriptor,

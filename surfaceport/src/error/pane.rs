@@ -49,6 +49,9 @@ pub enum PaneError {
         /// Whether the connection ended with it.
         fatal: bool,
     },
+    /// Frames would have to be copied in the host's process, and the host wants
+    /// none that are.
+    WouldCopy(CopyReason),
     /// The display server, or the connection to it, is gone.
     ServerGone {
         /// What the system said.
@@ -80,6 +83,9 @@ impl fmt::Display for PaneError {
                 "the display server can't show {format}; let the child draw Bgra8 or Bgrx8"
             ),
             Self::Refused { what, .. } => write!(f, "the display server refused: {what}"),
+            Self::WouldCopy(reason) => {
+                write!(f, "frames would have to be copied, which was forbidden: {reason}")
+            }
             Self::ServerGone { what } => {
                 write!(f, "the display server is gone ({what}); open another window and pane")
             }
@@ -92,5 +98,31 @@ impl std::error::Error for PaneError {}
 impl From<PaneError> for Error {
     fn from(error: PaneError) -> Self {
         Self::Pane(error)
+    }
+}
+
+/// Why a pane copies frames in the host's process instead of letting the display
+/// read the child's surfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CopyReason {
+    /// The host asked for it.
+    Asked,
+    /// The display server lacks this extension or protocol.
+    Missing(&'static str),
+    /// The display can't show this pixel format.
+    Format(Format),
+    /// The display server refused the child's surface.
+    Refused,
+}
+
+impl fmt::Display for CopyReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asked => write!(f, "the host asked for it"),
+            Self::Missing(what) => write!(f, "the display server has no {what}"),
+            Self::Format(format) => write!(f, "the display can't show {format}"),
+            Self::Refused => write!(f, "the display server refused the child's memory"),
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Where frames are shown: a part of the host's own window.
 
 mod headless;
+#[cfg(all(target_os = "linux", feature = "wayland", feature = "x11"))]
+mod ladder;
 #[cfg(all(target_os = "linux", feature = "softbuffer"))]
 mod softbuffer;
 mod stats;
@@ -13,15 +15,19 @@ mod x11;
 
 use std::os::fd::BorrowedFd;
 
+#[cfg(all(target_os = "linux", any(feature = "softbuffer", feature = "x11")))]
+use crate::error::CopyReason;
 use crate::error::Error;
 use crate::geometry::{Scale, Size};
 use crate::surface::Lease;
 use crate::time::Timestamp;
 
 pub use headless::HeadlessPane;
+#[cfg(all(target_os = "linux", feature = "wayland", feature = "x11"))]
+pub use ladder::{PanePath, PaneWindow, StepDown, WindowPane};
 #[cfg(all(target_os = "linux", feature = "softbuffer"))]
 pub use softbuffer::{SoftbufferPane, SoftbufferWindow};
-pub use stats::{CopyReason, PaneStats};
+pub use stats::PaneStats;
 #[cfg(all(target_os = "linux", feature = "wayland"))]
 pub use wayland::{HostWindow, WaylandPane};
 pub use window::{Applied, Placement, Stacking};

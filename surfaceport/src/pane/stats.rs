@@ -1,5 +1,7 @@
 //! What a pane counts.
 
+use crate::error::CopyReason;
+
 /// What became of the frames that a pane got, and whether it had to copy them.
 ///
 /// Read it by [`Pane::stats`](crate::Pane::stats).
@@ -19,17 +21,4 @@ pub struct PaneStats {
     pub host_copies: u64,
     /// Why frames are copied, if they are.
     pub copy_reason: Option<CopyReason>,
-}
-
-/// Why a pane copies frames in the host's process instead of letting the display
-/// read the child's surfaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CopyReason {
-    /// The host asked for it.
-    Asked,
-    /// The display server lacks this extension or protocol.
-    Missing(&'static str),
-    /// The display server refused the child's surface.
-    Refused,
 }

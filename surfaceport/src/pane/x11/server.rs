@@ -84,7 +84,7 @@ pub(super) struct Server {
     shapes: bool,
     /// The best way for a frame to come to the server, and why not a better one.
     pub(super) best: (X11Path, Option<CopyReason>),
-    stacking: Option<Stacking>,
+    stacking: Stacking,
 }
 
 impl Server {
@@ -141,7 +141,7 @@ impl Server {
         };
         let id = || conn.generate_id().map_err(no_id);
         let (window, gc, region) = (id()?, id()?, id()?);
-        let server = Self {
+        let mut server = Self {
             window,
             gc,
             visual,
@@ -151,12 +151,13 @@ impl Server {
             mark,
             shapes,
             best,
-            stacking: None,
+            stacking: Stacking::Above,
             conn,
         };
         server.check(placement)?;
         server.make_window(host, size, placement)?;
-        Ok(Self { stacking: Some(Stacking::Above), ..server })
+        server.place(placement)?;
+        Ok(server)
     }
 
     fn make_window(&self, host: Window, size: Size, placement: Placement) -> Result<(), Error> {
@@ -204,7 +205,7 @@ impl Server {
         if self.shapes {
             self.shape(shape::SK::INPUT, Some(&[]))?;
         }
-        self.clip(placement)
+        Ok(())
     }
 
     /// A new name.
@@ -243,13 +244,13 @@ impl Server {
         let (x, y) = position(placement);
         let mut values = ConfigureWindowAux::new().x(i32::from(x)).y(i32::from(y));
         // Only if it changes: the host may have put a window of its own above.
-        if self.stacking != Some(placement.stacking) {
+        if self.stacking != placement.stacking {
             let mode = match placement.stacking {
                 Stacking::Above => StackMode::ABOVE,
                 Stacking::Below => StackMode::BELOW,
             };
             values = values.stack_mode(mode);
-            self.stacking = Some(placement.stacking);
+            self.stacking = placement.stacking;
         }
         sent(self.conn.configure_window(self.window, &values))?;
         self.clip(placement)
@@ -281,6 +282,14 @@ impl Server {
         let rects: Vec<_> = rects.iter().copied().map(rectangle).collect();
         let (set, order) = (shape::SO::SET, ClipOrdering::UNSORTED);
         sent(conn.shape_rectangles(set, kind, order, window, 0, 0, &rects)).map(drop)
+    }
+}
+
+impl Drop for Server {
+    /// The connection may outlive this: those who wait for it have it too.
+    fn drop(&mut self) {
+        let _gone = self.conn.destroy_window(self.window).map(drop);
+        let _gone = self.conn.flush();
     }
 }
 
