@@ -3,6 +3,7 @@
 //! vello_cpu writes R, G, B, A. The slot is B, G, R, A: so red and blue change
 //! places in every paint, which costs nothing.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use vello_cpu::kurbo::{Affine, Point, Rect, Shape};
@@ -32,6 +33,18 @@ pub(super) struct Cell {
 }
 
 impl Cell {
+    /// The bytes of its rows, whole ones.
+    fn rows(self, stride: usize) -> Range<usize> {
+        let y = usize::from(self.y);
+        y * stride..(y + usize::from(self.height)) * stride
+    }
+
+    /// Its bytes within a row.
+    fn columns(self) -> Range<usize> {
+        let x = usize::from(self.x);
+        x * 4..(x + usize::from(self.width)) * 4
+    }
+
     pub(super) fn rect(self) -> Rect {
         let (x, y) = (f64::from(self.x), f64::from(self.y));
         Rect::new(x, y, x + f64::from(self.width), y + f64::from(self.height))
@@ -47,11 +60,16 @@ impl Painter {
     /// Draws one cell of the picture onto white. `stride` is in bytes; nothing
     /// outside the cell is touched.
     pub(super) fn cell(&mut self, cell: Cell, items: &[Item], bytes: &mut [u8], stride: usize) {
-        self.context.reset_and_resize(cell.width, cell.height);
-        let origin = Affine::translate((-f64::from(cell.x), -f64::from(cell.y)));
-        self.context.set_paint(Color::WHITE);
-        self.context.fill_rect(&Rect::new(0.0, 0.0, cell.width.into(), cell.height.into()));
+        let Some(rows) = bytes.get_mut(cell.rows(stride)) else { return };
         let here = cell.rect();
+        if !items.iter().any(|item| item.reach.overlaps(here)) {
+            rows.chunks_exact_mut(stride).for_each(|row| row[cell.columns()].fill(255));
+            return;
+        }
+        self.context.reset_and_resize(cell.width, cell.height);
+        let origin = Affine::translate((-here.x0, -here.y0));
+        self.context.set_paint(Color::WHITE);
+        self.context.fill_rect(&(here - here.origin().to_vec2()));
         let mut translucent = false;
         for item in items.iter().filter(|item| item.reach.overlaps(here)) {
             match &item.step {
@@ -68,27 +86,18 @@ impl Painter {
             }
         }
         self.context.flush();
-        let rows =
-            usize::from(cell.y) * stride..(usize::from(cell.y) + usize::from(cell.height)) * stride;
         // vello_cpu counts the row's length in pixels, up to 65535; a surface's is
         // a whole number, and far less.
-        let Some((width, rows)) = u16::try_from(stride / 4).ok().zip(bytes.get_mut(rows)) else {
-            return;
-        };
+        let Ok(width) = u16::try_from(stride / 4) else { return };
         let Some(target) = PixmapMut::new(width, cell.height, rows) else { return };
         // What is there stays: of the pixmap, which is as wide as the stride,
         // only the cell is drawn over.
         let target_init = TargetInit::SrcOver;
-        let settings = RasterizerSettings {
-            target_init,
-            offset: (cell.x, 0),
-            ..RasterizerSettings::default()
-        };
+        let offset = (cell.x, 0);
+        let settings = RasterizerSettings { target_init, offset, ..RasterizerSettings::default() };
         self.context.render_with(target, &mut self.resources, settings);
         if translucent {
-            let pixels =
-                usize::from(cell.x) * 4..(usize::from(cell.x) + usize::from(cell.width)) * 4;
-            rows.chunks_exact_mut(stride).for_each(|row| make_opaque(&mut row[pixels.clone()]));
+            rows.chunks_exact_mut(stride).for_each(|row| make_opaque(&mut row[cell.columns()]));
         }
     }
 
