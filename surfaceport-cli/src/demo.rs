@@ -8,13 +8,18 @@ use surfaceport::Command;
 use crate::child::{self, Drawing};
 use crate::options::Options;
 use crate::run;
-use crate::scene::SceneChoice;
+use crate::scene::{Scene, SceneChoice};
 
 /// `demo`'s options.
 #[derive(clap::Args)]
-#[command(
-    after_help = "Examples:\n  surfaceport demo\n  surfaceport demo --size 1920x1080 --fps 120"
-)]
+#[command(after_help = "Examples:
+  surfaceport demo --scene picture.svg --size 1280x720
+  surfaceport demo --headless --verify --frames 600 --size 1920x1080 --json
+  surfaceport demo --panes 2x2 --mode fifo
+  surfaceport demo --record picture.png --frames 60
+
+Keys in the window and the terminal: q quits, k kills the child (it is started
+again), space stops and continues it.")]
 pub(crate) struct DemoOptions {
     #[command(flatten)]
     options: Options,
@@ -26,6 +31,8 @@ pub(crate) struct DemoOptions {
 pub(crate) fn run(demo: DemoOptions) -> anyhow::Result<ExitCode> {
     let DemoOptions { options, drawing } = demo;
     let this = std::env::current_exe().context("this program has no path")?;
+    // What can't be drawn is said once, not by every child.
+    Scene::open(&drawing.scene)?;
     // What else the child needs from outside comes with the system.
     let picture = match &drawing.scene {
         SceneChoice::Svg(path) => Some(path.clone()),

@@ -10,7 +10,13 @@ use crate::run;
 
 /// `host`'s options.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  surfaceport host --headless --duration 3s -- ./my-renderer")]
+#[command(after_help = "Examples:
+  surfaceport host -- ./my-renderer --quality high
+  surfaceport host --headless --duration 3s --json -- ./my-renderer
+
+How many surfaces there are and in which mode is the child's choice. With
+--frames it ends once that many were presented, or some more. --verify is for
+children that stamp their frames, as the demo's does.")]
 pub(crate) struct HostOptions {
     #[command(flatten)]
     options: Options,

@@ -8,7 +8,7 @@ pub(crate) mod window;
 use anyhow::bail;
 
 use crate::options::{Options, OutputOptions};
-pub(crate) use probe::Display;
+pub(crate) use probe::{Display, display as probe_display};
 
 /// What shows the frames.
 #[derive(Clone, Debug, PartialEq, Eq)]
