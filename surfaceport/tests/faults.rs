@@ -1,6 +1,6 @@
 //! Every system call of the library fails in turn, with each error that it may
-//! have, and both processes are killed and stopped before each of them: no panic,
-//! no hang, no leak, and a typed error where there is one.
+//! have, and both processes are killed before and after each of them and stopped
+//! there: no panic, no hang, no leak, and a typed error where there is one.
 //!
 //! strace does it (`inject` in its manual). A scenario (handshake, frames, a message,
 //! a resize, a crash and restart, the end) is traced once as it is; that gives the
@@ -358,6 +358,10 @@ struct Fault {
 }
 
 impl Fault {
+    fn kills(&self) -> bool {
+        ["signal=SIGKILL", "signal=SIGTERM"].contains(&self.what.as_str())
+    }
+
     fn argument(&self) -> String {
         format!("inject={}:{}:when={}", self.call.name, self.what, self.call.number)
     }
@@ -410,7 +414,11 @@ fn faults(calls: &[Call]) -> (Vec<Fault>, Vec<Fault>) {
             but: But::Nothing,
         })
     };
-    (errors, signal("SIGKILL").chain(signal("SIGSTOP")).collect())
+    // strace sends them as the call is entered. SIGKILL ends the process before the
+    // kernel carries the call out, the others take effect after it (a stop after one
+    // call is the stop before the next).
+    let signals = signal("SIGKILL").chain(signal("SIGTERM")).chain(signal("SIGSTOP"));
+    (errors, signals.collect())
 }
 
 /// All faults, or a selection that is always the same.
@@ -543,7 +551,7 @@ fn no_orphans() -> bool {
 }
 
 fn judge_host(fault: &Fault, ran: &Ran, hit: bool) -> Result<bool, String> {
-    let killed = fault.what == "signal=SIGKILL";
+    let killed = fault.kills();
     if !hit {
         // Before or after the scenario, where the test is at work.
         no_orphans();
@@ -559,7 +567,7 @@ fn judge_host(fault: &Fault, ran: &Ran, hit: bool) -> Result<bool, String> {
     if !no_orphans() {
         wrong += "a process is left; ";
     }
-    if killed && ran.signal == Some(9) {
+    if killed && matches!(ran.signal, Some(9 | 15)) {
         // It died of it, as it was to.
     } else if ran.signal.is_some() {
         let _ = write!(wrong, "signal {:?}; ", ran.signal);
@@ -691,7 +699,7 @@ fn run_child_under(folder: &Path, arguments: &[String]) -> (Told, Option<Exit>, 
 }
 
 fn judge_child(fault: &Fault, told: &Told, exit: Option<&Exit>) -> Option<String> {
-    let killed = fault.what == "signal=SIGKILL";
+    let killed = fault.kills();
     let lines = exit.map(|exit| exit.last_lines.join("\n")).unwrap_or_default();
     let reason = exit.map(|exit| &exit.reason);
     let wrong = if lines.contains("panicked") || reason == Some(&ExitReason::Exited(101)) {
@@ -737,5 +745,5 @@ fn child_side(folder: &Path) {
 fn is_hit(trace: &str) -> bool {
     let after = trace.split_once(BEGIN).map_or("", |(_, after)| after);
     let between = after.split_once(END).map_or(after, |(between, _)| between);
-    ["INJECTED", "SIGKILL", "SIGSTOP"].iter().any(|word| between.contains(word))
+    ["INJECTED", "SIGKILL", "SIGTERM", "SIGSTOP"].iter().any(|word| between.contains(word))
 }

@@ -13,6 +13,7 @@
 //! | [`Bell`], [`Ringer`] | the two ends of a wake-up |
 //! | [`WaitSet`] | sleeps until a source or the timer fires; itself pollable |
 //! | [`Process`], [`Spawn`] | a child process, and how to start it |
+//! | [`Plan`], [`Raised`], [`close_sandbox`] | what keeps a child from the system |
 //! | [`Listener`] | the named way in |
 //! | [`now`], [`thread_time`] | the monotonic clock; what a thread has worked |
 

@@ -125,7 +125,7 @@ impl Spawn {
         // through rustix and libc, which take no lock and allocate nothing, and
         // an `io::Error` of an errno holds a plain number.
         unsafe { command.pre_exec(in_child) };
-        let (process, filters) = spawn_on_lasting_thread(command, &self.program)
+        let (process, filters) = spawn_on_lasting_thread(command, raised.is_some(), &self.program)
             .map_err(|error| self.name_the_cause(error))?;
         if let Some(raised) = &mut raised {
             raised.started_by(filters);
@@ -169,8 +169,15 @@ impl Spawn {
     }
 }
 
-type Job = (Command, mpsc::SyncSender<io::Result<Started>>);
-/// A process, and the system-call filters that it has from the thread that started it.
+/// A child to start.
+struct Job {
+    command: Command,
+    sandboxed: bool,
+    reply: mpsc::SyncSender<io::Result<Started>>,
+}
+
+/// A process, and, if it is sandboxed, the number of system-call filters that it has
+/// from the thread that started it.
 type Started = (Pid, Option<u32>);
 
 /// Starts a process from a thread that lives as long as this process: the
@@ -178,6 +185,7 @@ type Started = (Pid, Option<u32>);
 /// caller's may end at any time.
 fn spawn_on_lasting_thread(
     command: Command,
+    sandboxed: bool,
     program: &Path,
 ) -> Result<(Process, Option<u32>), Error> {
     /// The process that the thread is in, and its work.
@@ -201,7 +209,7 @@ fn spawn_on_lasting_thread(
                 &spawner.insert((this, jobs)).1
             }
         };
-        jobs.send((command, reply)).map_err(|_| refused(gone()))?;
+        jobs.send(Job { command, sandboxed, reply }).map_err(|_| refused(gone()))?;
     }
     let (pid, filters) = answer.recv().unwrap_or_else(|_| Err(gone())).map_err(refused)?;
     Ok((Process::own(pid)?, filters))
@@ -210,9 +218,10 @@ fn spawn_on_lasting_thread(
 fn start_spawner() -> io::Result<mpsc::Sender<Job>> {
     let (sender, jobs) = mpsc::channel::<Job>();
     std::thread::Builder::new().name("surfaceport-spawn".into()).spawn(move || {
-        for (mut command, reply) in jobs {
+        for Job { mut command, sandboxed, reply } in jobs {
             // std's Child neither kills nor waits when it is dropped.
-            let filters = sandbox::filters_of("/proc/thread-self/status");
+            let filters = || sandbox::filters_of("/proc/thread-self/status");
+            let filters = sandboxed.then(filters).flatten();
             let started = command.spawn().map(|child| (Pid::from_child(&child), filters));
             drop(command);
             let _caller = reply.send(started);

@@ -90,8 +90,7 @@ impl Fence {
         self.raised.clone()
     }
 
-    /// Puts it around this process, which has just been forked and keeps but one
-    /// descriptor beyond the first three.
+    /// Puts it around this process, which has just been forked.
     ///
     /// Async-signal-safe: it makes system calls and allocates nothing.
     pub(super) fn raise(&self) -> io::Result<()> {
