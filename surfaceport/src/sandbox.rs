@@ -51,8 +51,9 @@ impl fmt::Display for Sandbox {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SandboxGap {
-    /// The system can't confine files (on Linux: no Landlock): the child reads what
-    /// the user can read, a [`Sandbox::Renderer`] until it is closed.
+    /// The system can't confine files (on Linux: no Landlock): a
+    /// [`Sandbox::Renderer`] reads what the user can read until it is closed, a
+    /// [`Sandbox::Gpu`] always, and writes to files that are there.
     Files,
     /// The system can't filter system calls (on Linux: no seccomp).
     SystemCalls,
