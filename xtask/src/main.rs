@@ -11,6 +11,7 @@ mod layers;
 mod licences;
 mod loom;
 mod mac;
+mod panes;
 mod project;
 mod run;
 mod suite;
@@ -68,6 +69,15 @@ enum Check {
     Hostile(hostile::Options),
     /// Check and link the macOS side, without a Mac
     Mac,
+    /// Run many frames and resizes through the panes of each display server
+    Panes {
+        /// Frames at each server
+        #[arg(long, value_name = "N", default_value_t = 10_000)]
+        frames: u32,
+        /// Resizes at each server
+        #[arg(long, value_name = "N", default_value_t = 500)]
+        resizes: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -88,6 +98,7 @@ fn main() -> ExitCode {
         Check::Asan => asan::run(),
         Check::Hostile(options) => hostile::run(&options),
         Check::Mac => mac::run(),
+        Check::Panes { frames, resizes } => panes::run(frames, resizes),
     };
     match result {
         Ok(project::Verdict::Passed { summary, not_run }) => {

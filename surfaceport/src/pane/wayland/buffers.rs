@@ -3,7 +3,6 @@
 //! another one of the same slot, so that each release says which it is of.
 
 use std::os::fd::AsFd as _;
-use std::rc::Rc;
 
 use wayland_client::QueueHandle;
 use wayland_client::protocol::{wl_buffer::WlBuffer, wl_shm, wl_shm::WlShm};
@@ -22,7 +21,7 @@ struct Buffer {
     buffer: WlBuffer,
     /// Held while the compositor reads the buffer, and for as long as its frame is
     /// on display: it may have to be shown anew.
-    lease: Option<Rc<Lease>>,
+    lease: Option<Lease>,
     /// From the commit to the compositor's release.
     busy: bool,
 }
@@ -48,28 +47,6 @@ impl Buffers {
         formats: &[wl_shm::Format],
         queue: &QueueHandle<State>,
     ) -> Result<WlBuffer, PaneError> {
-        self.hold_shared(Rc::new(lease), shm, formats, queue)
-    }
-
-    /// The same once more, for the frame on display.
-    pub(super) fn hold_again(
-        &mut self,
-        shm: &WlShm,
-        formats: &[wl_shm::Format],
-        queue: &QueueHandle<State>,
-    ) -> Result<Option<WlBuffer>, PaneError> {
-        let newest = self.all.iter().find(|buffer| buffer.key == self.newest);
-        let lease = newest.and_then(|buffer| buffer.lease.clone());
-        lease.map(|lease| self.hold_shared(lease, shm, formats, queue)).transpose()
-    }
-
-    fn hold_shared(
-        &mut self,
-        lease: Rc<Lease>,
-        shm: &WlShm,
-        formats: &[wl_shm::Format],
-        queue: &QueueHandle<State>,
-    ) -> Result<WlBuffer, PaneError> {
         let (swapchain, slot) = (lease.swapchain_id(), lease.slot());
         let same = |buffer: &&mut Buffer| {
             (buffer.swapchain, buffer.slot, buffer.busy) == (swapchain, slot, false)
@@ -90,6 +67,18 @@ impl Buffers {
         self.newest = key;
         self.tidy();
         Ok(wl_buffer)
+    }
+
+    /// The same once more, for the frame on display.
+    pub(super) fn hold_again(
+        &mut self,
+        shm: &WlShm,
+        formats: &[wl_shm::Format],
+        queue: &QueueHandle<State>,
+    ) -> Result<Option<WlBuffer>, PaneError> {
+        let newest = self.all.iter().find(|buffer| buffer.key == self.newest);
+        let lease = newest.and_then(|buffer| buffer.lease.as_ref().map(Lease::share));
+        lease.map(|lease| self.hold(lease, shm, formats, queue)).transpose()
     }
 
     /// The compositor has let go of a buffer: its slot goes back to the child.
