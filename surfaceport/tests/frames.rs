@@ -33,7 +33,7 @@ fn account(frames: u64, size: Size, slots: usize, fifo: bool) -> Command {
 
 #[test]
 fn a_million_small_frames() {
-    let frames = scaled(1_000_000);
+    let frames = parameter("NUMBER", scaled(1_000_000));
     let size = Size::new(64, 64);
     let mut session = Session::spawn(account(frames, size, 3, false)).unwrap();
     let mut seen = Observer { pid: session.child_pid(), ..Observer::default() };
@@ -50,7 +50,7 @@ fn a_million_small_frames() {
 
 #[test]
 fn five_thousand_large_frames() {
-    let wanted = scaled(5_000);
+    let wanted = parameter("NUMBER", scaled(5_000));
     let command = account(u64::MAX, Size::new(1920, 1080), 3, false).env("LISTEN", "1");
     let mut session = Session::spawn(command).unwrap();
     let mut seen = Observer { pid: session.child_pid(), ..Observer::default() };
@@ -185,7 +185,7 @@ fn hold_and_drop(
 
 #[test]
 fn children_that_are_killed_leave_nothing_of_theirs() {
-    let kills = scaled(300);
+    let kills = parameter("NUMBER", scaled(300));
     let restart = Restart::default()
         .limit(u32::MAX)
         .window(Duration::from_millis(1))

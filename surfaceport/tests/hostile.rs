@@ -10,7 +10,7 @@ mod misbehave;
 mod support;
 
 use misbehave::bad::Bad;
-use misbehave::{bad, behaviours, faults, host, page, table};
+use misbehave::{bad, behaviours, faults, figures, host, page, table};
 use table::{Behaviour, Start};
 
 /// Which behaviour a process is started for.
@@ -24,7 +24,12 @@ fn child() {
         let behaviour = table.iter().find(|one| one.name == name).expect("a known behaviour");
         Bad::begin(behaviour.start).misbehave(behaviour);
     }
-    let own: &[support::Role<'_>] = &[("suffering host", suffering_host)];
+    let own: &[support::Role<'_>] = &[
+        ("suffering host", suffering_host),
+        ("figures", figure),
+        ("short life", figures::short_life),
+        ("flood", figures::flood),
+    ];
     support::run_child(&[support::roles::ROLES, own].concat());
 }
 
@@ -59,6 +64,31 @@ fn suffering_host() -> Result<(), surfaceport::Error> {
     }
     println!("{} behaviours, {rounds} rounds: {}", wanted.len(), host.report());
     Ok(())
+}
+
+/// The figures, moderately: `cargo xtask figure` has larger numbers.
+#[test]
+fn figures_beside_a_hostile_child() {
+    for figure in ["restarts", "deaths", "neighbours"] {
+        println!("{}", support::trace::run_alone("figures", &[("FIGURE", figure)]));
+    }
+}
+
+fn figure() -> Result<(), surfaceport::Error> {
+    match support::parameter("FIGURE", String::new()).as_str() {
+        "restarts" => figures::restarts(),
+        "deaths" => figures::deaths(),
+        "neighbours" => figures::neighbours(),
+        other => panic!("no figure {other}"),
+    }
+    Ok(())
+}
+
+/// One of them, alone.
+#[test]
+#[ignore = "as long as one likes: cargo xtask figure NAME --number N"]
+fn one_figure() {
+    println!("{}", support::trace::run_alone("figures", &[]));
 }
 
 #[test]

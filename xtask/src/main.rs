@@ -4,6 +4,7 @@ mod asan;
 mod ci;
 mod disasm;
 mod faults;
+mod figure;
 mod fuzz;
 mod host;
 mod hostile;
@@ -65,6 +66,15 @@ enum Check {
     },
     /// Run the library's tests under the address sanitizer
     Asan,
+    /// Measure a figure of docs/reliability.md
+    Figure {
+        /// Which one
+        #[arg(value_parser = PossibleValuesParser::new(figure::names()))]
+        name: String,
+        /// How many of what it counts
+        #[arg(long, value_name = "N")]
+        number: u64,
+    },
     /// Let hostile children loose on a host
     Hostile(hostile::Options),
     /// Check and link the macOS side, without a Mac
@@ -96,6 +106,7 @@ fn main() -> ExitCode {
         Check::Loom { max_preemptions } => loom::run(max_preemptions),
         Check::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
         Check::Asan => asan::run(),
+        Check::Figure { name, number } => figure::run(&name, number),
         Check::Hostile(options) => hostile::run(&options),
         Check::Mac => mac::run(),
         Check::Panes { frames, resizes } => panes::run(frames, resizes),

@@ -77,7 +77,7 @@ impl Neighbour {
 
 /// What a host has of the system's.
 #[derive(Debug, PartialEq)]
-struct Holdings {
+pub struct Holdings {
     fds: Vec<String>,
     shared_memory: usize,
     threads: usize,
@@ -85,7 +85,7 @@ struct Holdings {
 }
 
 impl Holdings {
-    fn count() -> Self {
+    pub fn count() -> Self {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let shared_memory = maps.lines().filter(|line| line.contains("/memfd:")).count();
         let threads = std::fs::read_dir("/proc/self/task").unwrap().count();
@@ -328,6 +328,26 @@ impl Host {
         for one in &mut self.neighbours {
             one.attend();
         }
+    }
+
+    /// Shows the neighbours for so long beside other children, whose events are
+    /// thrown away; the intervals between the neighbours' frames, if wanted.
+    pub fn observe(
+        &mut self,
+        others: &mut [Session],
+        time: Duration,
+        wanted: Option<()>,
+    ) -> Vec<Duration> {
+        let until = Instant::now() + time;
+        self.neighbours.iter_mut().for_each(|one| one.gaps.clear());
+        while Instant::now() < until {
+            self.turn(others);
+            for one in &mut *others {
+                while one.dispatch().unwrap().is_some() {}
+            }
+        }
+        let seen = self.neighbours.iter().flat_map(|one| &one.gaps).copied();
+        wanted.map(|()| seen.collect()).unwrap_or_default()
     }
 
     fn let_neighbours_show(&mut self, frames: u64) {

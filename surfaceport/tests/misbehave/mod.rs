@@ -3,6 +3,7 @@
 pub mod bad;
 pub mod behaviours;
 pub mod faults;
+pub mod figures;
 pub mod host;
 pub mod page;
 pub mod table;
