@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use std::os::fd::AsFd as _;
 
+use rustix::process::Signal;
 use servers::{HEIGHT, Kind, Picture, WAYLAND, WIDTH};
 use support::pattern::{self, child_number, patterned};
 use support::window::{AT, HOST, Window, frame_at, window};
-use support::{is_readable, parameter, run_child, start};
+use support::{is_readable, parameter, run_child, signal, start};
 use surfaceport::{
     Applied, Damage, Deadline, Error, Event, Fit, Format, Outcome, Pane, PaneError, Placement,
     Rect, Renderer, ResizePolicy, Scale, Session, Size, SwapchainDescriptor, View, WaylandPane,
@@ -25,7 +26,13 @@ const HERE: Placement = Placement::at(AT.0.cast_signed(), AT.1.cast_signed());
 /// Not a test of its own: what the others start.
 #[test]
 fn child() {
-    run_child(&[("patterned", patterned), ("fixed", fixed), ("plain", plain), ("timed", timed)]);
+    run_child(&[
+        ("patterned", patterned),
+        ("fixed", fixed),
+        ("plain", plain),
+        ("timed", timed),
+        ("walking", walking),
+    ]);
 }
 
 /// Draws the pattern at `SIZE`, whatever the host wants.
@@ -63,6 +70,37 @@ fn plain() -> Result<(), Error> {
         canvas.bytes_mut().as_chunks_mut().0.fill(pixel);
         canvas.present(Damage::FULL)?;
     }
+}
+
+/// The side of what `walking` draws on the host's own colour, in `PLAIN`.
+const SQUARE: u32 = 16;
+
+/// A square that walks: only where it was and where it is has changed.
+fn walking() -> Result<(), Error> {
+    let renderer = Renderer::connect()?;
+    let swapchain = renderer.swapchain(SwapchainDescriptor::new(SMALL).slots(4))?;
+    let opaque = |[red, green, blue]: [u8; 3]| [blue, green, red, 255];
+    let mut last = None;
+    for step in 0_u32.. {
+        swapchain.wait_begin_frame(Deadline::NEVER)?;
+        let mut canvas = swapchain.acquire(Deadline::NEVER)?;
+        let (x, y) = (step * 37 % (SMALL.width - SQUARE), step * 23 % (SMALL.height - SQUARE));
+        for (row, pixels) in (0..).zip(canvas.rows_mut()) {
+            for (column, pixel) in (0..).zip(pixels.as_chunks_mut().0) {
+                let inside = (x..x + SQUARE).contains(&column) && (y..y + SQUARE).contains(&row);
+                *pixel = opaque(if inside { PLAIN } else { HOST });
+            }
+        }
+        let square = Rect::new(x, y, SQUARE, SQUARE);
+        let damage = last.map_or(Damage::FULL, |last| {
+            let mut damage = Damage::from(square);
+            damage.add(last);
+            damage
+        });
+        last = Some(square);
+        canvas.present(damage)?;
+    }
+    Ok(())
 }
 
 /// Draws, and after a while tells the host when its frames were shown.
@@ -535,5 +573,47 @@ fn the_host_never_maps_a_surface() {
         // The control page, of another name, is mapped.
         assert!(maps.contains("/memfd:surfaceport-page"));
         assert!(!maps.contains("/memfd:surfaceport "), "{maps}");
+    }
+}
+
+#[test]
+fn what_the_child_says_has_changed_is_drawn_anew() {
+    for kind in WAYLAND {
+        let Some(mut window) = window(kind) else { continue };
+        let mut view = view_of(&mut window, start("walking"), HERE, SMALL);
+        for _ in 0..5 {
+            run_for(&mut window, &mut view, 7);
+            let picture = window.server.screenshot();
+            let places = (0..SMALL.height).flat_map(|y| (0..SMALL.width).map(move |x| (x, y)));
+            let of = |colour| {
+                let is = |&(x, y): &(u32, u32)| picture.pixel(AT.0 + x, AT.1 + y) == colour;
+                u32::try_from(places.clone().filter(is).count()).unwrap()
+            };
+            let square = SQUARE * SQUARE;
+            let wanted = (square, SMALL.width * SMALL.height - square);
+            assert_eq!((of(PLAIN), of(HOST)), wanted, "{kind:?}: one square and no trail");
+        }
+    }
+}
+
+#[test]
+fn a_compositor_that_hangs_hangs_nobody() {
+    for kind in WAYLAND {
+        let Some(mut window) = window(kind) else { continue };
+        let mut view = view(&mut window, HERE, SMALL);
+        run_for(&mut window, &mut view, 5);
+        signal(window.server.pid(), Signal::STOP);
+        let start = Instant::now();
+        for _ in 0..20 {
+            let event = view.next_event(Duration::from_millis(20)).unwrap();
+            assert!(!matches!(event, Some(Event::Exited { .. })), "{kind:?}: {event:?}");
+            let _waits = view.resize(SMALL, Scale::ONE).unwrap();
+        }
+        // It waited for as long as it was asked to, and not for the compositor.
+        assert!(start.elapsed() < Duration::from_secs(10), "{kind:?}");
+        signal(window.server.pid(), Signal::CONT);
+        window.commit();
+        run_for(&mut window, &mut view, 5);
+        frame_at(&window.server.screenshot(), AT, SMALL);
     }
 }
