@@ -1,5 +1,15 @@
 //! The `surfaceport` program.
 
+/// Says something on stderr. Not `eprintln!`, which panics where nobody listens.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _nowhere = std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("{}\n", format_args!($($text)*)),
+        );
+    }};
+}
+
 mod child;
 mod demo;
 mod doctor;
@@ -88,8 +98,7 @@ fn main() -> ExitCode {
         Command::DemoChild(options) => child::run(&options).map(success),
     };
     done.unwrap_or_else(|error| {
-        // Not eprintln!, which panics where stderr is closed.
-        let _nowhere = writeln!(std::io::stderr(), "surfaceport: {error:#}");
+        say!("surfaceport: {error:#}");
         ExitCode::FAILURE
     })
 }

@@ -32,7 +32,7 @@ pub(crate) fn run(options: Options, command: Command, counted: bool) -> anyhow::
     let mut job = Job { options, command, counted, progress: true };
     let (output, reasons) = output::choose(&job.options)?;
     for reason in reasons {
-        eprintln!("{reason}");
+        say!("{reason}");
     }
     let (report, name) = match output {
         Output::Window(display) => (output::window::drive(&job, display)?, "window"),

@@ -169,7 +169,7 @@ impl<P: Pane> Player<P> {
             Event::Connected { pid } => {
                 info!(pane = index, pid, "connected");
                 if let Some(confinement) = one.view.session().sandbox() {
-                    eprintln!("{confinement}");
+                    say!("{confinement}");
                 }
                 one.stopped = false;
                 if let Some(frames) = self.frames.filter(|_| self.counted) {

@@ -71,7 +71,7 @@ impl Report {
     /// Prints the summary, and on stdout the result; says how to exit.
     pub(crate) fn print(&self, output: &'static str, json: bool) -> anyhow::Result<ExitCode> {
         let line = self.line(output);
-        eprintln!(
+        say!(
             "{} frames presented in {:.1} s: {} shown ({:.1} a second), {} superseded, {} stale, \
              {} lost; {} copied by the host; {} restarts; {:.0} µs from present to take (p99 {:.0})",
             line.presented,
@@ -100,14 +100,14 @@ impl Report {
         let Seen { verified, torn, foreign, unstamped, .. } = self.seen;
         let mut code = ExitCode::SUCCESS;
         if let End::GaveUp(exit) = &self.end {
-            eprintln!("surfaceport: {exit}");
+            say!("surfaceport: {exit}");
             code = ExitCode::from(CHILD_GAVE_UP);
         }
         if !self.verify {
             return code;
         }
         if torn + foreign > 0 || (unstamped > 0 && verified > 0) {
-            eprintln!(
+            say!(
                 "surfaceport: verification failed: of {} frames, {torn} were not what the child \
                  drew, {foreign} not of this child or out of place, {unstamped} without a stamp",
                 verified + unstamped
@@ -115,13 +115,13 @@ impl Report {
             return ExitCode::from(VERIFICATION_FAILED);
         }
         if unstamped > 0 {
-            eprintln!(
+            say!(
                 "surfaceport: nothing was verified: this child's frames carry no stamp in their \
                  user data (the child of `surfaceport demo` stamps them)"
             );
             return ExitCode::from(VERIFICATION_FAILED);
         }
-        eprintln!("{verified} frames verified, each twice: none torn, none foreign");
+        say!("{verified} frames verified, each twice: none torn, none foreign");
         code
     }
 
