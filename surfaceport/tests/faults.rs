@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process_group};
 use support::roles::show_one;
-use support::{Role, check, open_fds, run_child, start, start_under};
+use support::{Role, check, open_fds, parameter, run_child, start, start_under};
 use surfaceport::{
     Command, Error, Event, Exit, ExitReason, Frame, Limits, Renderer, RendererEvent, Restart,
-    Scale, Session, Size, SwapchainDescriptor,
+    Sandbox, Scale, Session, Size, SwapchainDescriptor,
 };
 
 /// What a run may take before it counts as hung. The longest waits of the library
@@ -207,7 +207,11 @@ fn belongings() -> (Vec<String>, BTreeMap<String, usize>) {
 fn hosting() -> Result<(), Error> {
     let before = belongings();
     mark(BEGIN);
-    let (told, _) = host(start("drawing"), true, drop);
+    let command = match parameter("SANDBOX", 0) {
+        0 => start("drawing"),
+        _ => start("drawing").sandbox(Sandbox::Renderer),
+    };
+    let (told, _) = host(command, true, drop);
     let told = told.err().unwrap_or(Told::Done);
     mark(END);
     let mut left = false;
@@ -289,6 +293,8 @@ const FAILS: &[Fails] = &[
     fails("sendmsg", &["ETOOMANYREFS", "EPERM"]),
     Fails { call: "sendmsg", with: &["ECONNRESET", "EPIPE"], but: But::Loses },
     fails("socketpair", &["EMFILE", "ENFILE", "ENOMEM", "EAFNOSUPPORT"]),
+    // Where a sandbox refuses it.
+    fails("sysinfo", &["EPERM"]),
     fails("timerfd_create", &["EMFILE", "ENFILE", "ENODEV", "ENOMEM"]),
     fails("waitid", &["EINTR"]),
     Fails { call: "waitid", with: &["ECHILD"], but: But::Leaks },
@@ -320,7 +326,6 @@ const NOT_OURS: &[&str] = &[
     "set_robust_list",
     "sigaltstack",
     "statx",
-    "sysinfo",
     "timerfd_settime",
 ];
 
@@ -447,11 +452,23 @@ const SPAWNING: &[(&str, &[&str])] = &[
     ("setpgid", &["EPERM", "EACCES"]),
 ];
 
-fn spawning() -> Vec<Fault> {
+/// What a sandbox takes, in the host, the forked child, and the child that closes it.
+const SANDBOXING: &[(&str, &[&str])] = &[
+    ("capset", &["EPERM"]),
+    ("close_range", &["EMFILE", "ENOSYS"]),
+    ("landlock_add_rule", &["ENOMEM"]),
+    ("landlock_create_ruleset", &["ENOSYS", "EOPNOTSUPP", "EMFILE", "ENOMEM"]),
+    ("landlock_restrict_self", &["E2BIG", "EPERM"]),
+    ("prlimit64", &["EPERM"]),
+    ("seccomp", &["EINVAL", "ENOMEM"]),
+];
+
+/// All of them, at the first calls of each process.
+fn at_first(calls: &[(&str, &[&str])], times: usize) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for (call, errors) in SPAWNING {
+    for (call, errors) in calls {
         for error in *errors {
-            for number in [1, 2] {
+            for number in 1..=times {
                 let call = Call { name: (*call).into(), number, text: String::new() };
                 let what = format!("error={error}");
                 faults.push(Fault { call, what, but: But::Nothing });
@@ -491,7 +508,7 @@ struct Ran {
 }
 
 /// Runs the host's scenario under strace, with faults.
-fn run_host(folder: &Path, arguments: &[&str]) -> Ran {
+fn run_host(folder: &Path, sandbox: bool, arguments: &[&str]) -> Ran {
     let log = folder.join("host.log");
     let (output, errors) = (folder.join("host.out"), folder.join("host.err"));
     let to = |path: &Path| Stdio::from(std::fs::File::create(path).unwrap());
@@ -502,6 +519,7 @@ fn run_host(folder: &Path, arguments: &[&str]) -> Ran {
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture", "--test-threads=1"])
         .env("SURFACEPORT_TEST_ROLE", "hosting")
+        .env("SANDBOX", u8::from(sandbox).to_string())
         .stdin(Stdio::null())
         .stdout(to(&output))
         .stderr(to(&errors))
@@ -628,7 +646,7 @@ fn faults_on_both_sides() {
 }
 
 fn host_side(folder: &Path) {
-    let clean = run_host(folder, &[]);
+    let clean = run_host(folder, false, &[]);
     assert!(clean.output.contains("told: Done"), "{}{}", clean.output, clean.errors);
     let calls = calls(&clean.trace);
     let names = tell("host", &calls);
@@ -638,7 +656,7 @@ fn host_side(folder: &Path) {
         let since = Instant::now();
         let (mut hit, mut wrong) = (0, Vec::new());
         for fault in &faults {
-            let ran = run_host(folder, &["-e", &fault.argument()]);
+            let ran = run_host(folder, false, &["-e", &fault.argument()]);
             match judge_host(fault, &ran, is_hit(&ran.trace)) {
                 Ok(it) => hit += usize::from(it),
                 Err(why) => wrong.push(why),
@@ -646,17 +664,21 @@ fn host_side(folder: &Path) {
         }
         report("host", kind, faults.len(), hit, &wrong, since);
     }
-    let since = Instant::now();
-    let (mut hit, mut wrong) = (0, Vec::new());
-    let faults = spawning();
-    for fault in &faults {
-        let ran = run_host(folder, &["-f", "-e", &fault.argument()]);
-        match judge_host(fault, &ran, ran.trace.contains("INJECTED")) {
-            Ok(it) => hit += usize::from(it),
-            Err(why) => wrong.push(why),
+    for (kind, sandbox, faults) in [
+        ("errors while it starts a child", false, at_first(SPAWNING, 2)),
+        ("errors around a sandbox", true, at_first(SANDBOXING, 4)),
+    ] {
+        let since = Instant::now();
+        let (mut hit, mut wrong) = (0, Vec::new());
+        for fault in &faults {
+            let ran = run_host(folder, sandbox, &["-f", "-e", &fault.argument()]);
+            match judge_host(fault, &ran, ran.trace.contains("INJECTED")) {
+                Ok(it) => hit += usize::from(it),
+                Err(why) => wrong.push(why),
+            }
         }
+        report("host", kind, faults.len(), hit, &wrong, since);
     }
-    report("host", "errors while it starts a child", faults.len(), hit, &wrong, since);
 }
 
 /// The calls of a scenario by name, and those of which no fault is known.

@@ -16,6 +16,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use sandbox::landlock;
 use sandbox::probes::{Denial, Outside, PROBES, Probe, Target};
@@ -33,6 +34,7 @@ fn child() {
         ("probing", probing),
         ("host", landlock::host),
         ("loud", loud),
+        ("rounds", rounds),
         ("threads", threads),
         ("aborts", aborts),
     ];
@@ -372,6 +374,35 @@ fn threads() -> Result<(), Error> {
     renderer.send(format!("{before} {after}").as_bytes())?;
     while renderer.next_event(Deadline::NEVER)? != Some(RendererEvent::Bye) {}
     Ok(())
+}
+
+/// A host that starts sandboxed children, one after the other, for long.
+fn rounds() -> Result<(), Error> {
+    let round = |command: Command| -> Result<_, Error> {
+        let started = Instant::now();
+        let mut session = Session::spawn(command)?;
+        drop(frame(&mut session));
+        Ok(started.elapsed())
+    };
+    let free = || start("free");
+    round(free().sandbox(Sandbox::Renderer))?;
+    let before = support::open_fds();
+    let (mut open, mut sandboxed) = (Duration::ZERO, Duration::ZERO);
+    for _ in 0..50 {
+        open += round(free())?;
+        sandboxed += round(free().sandbox(Sandbox::Renderer))?;
+    }
+    assert_eq!(support::open_fds(), before);
+    assert!(support::has_no_children());
+    println!("first frame after {:?}, in a sandbox {:?}", open / 50, sandboxed / 50);
+    Ok(())
+}
+
+#[test]
+fn sandboxes_leave_nothing_in_the_host() {
+    if !skip() {
+        println!("{}", support::trace::run_alone("rounds", &[]));
+    }
 }
 
 fn aborts() -> Result<(), Error> {

@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code, reason = "mmap and munmap")]
 
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
@@ -163,10 +164,17 @@ impl Memory {
     }
 }
 
-/// What the machine has in all, swap included.
+/// What the machine has in all, swap included; no limit where a sandbox refuses to
+/// say, for which rustix is not prepared.
 fn installed_memory() -> u64 {
-    let system = rustix::system::sysinfo();
-    let units = system.totalram.saturating_add(system.totalswap) as u64;
+    let mut system = MaybeUninit::<libc::sysinfo>::uninit();
+    // SAFETY: the call writes one struct, which lives until it returns.
+    if unsafe { libc::sysinfo(system.as_mut_ptr()) } != 0 {
+        return u64::MAX;
+    }
+    // SAFETY: the call succeeded, so it has written all of it.
+    let system = unsafe { system.assume_init() };
+    let units = system.totalram.saturating_add(system.totalswap);
     units.saturating_mul(system.mem_unit.into())
 }
 

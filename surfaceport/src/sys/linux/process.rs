@@ -146,13 +146,15 @@ impl Spawn {
     /// What the child can't raise again: no more than this process has.
     fn resource_limits(&self) -> [Option<(Resource, Rlimit)>; 3] {
         let limit = |resource, wanted: u64| {
-            let allowed = rustix::process::getrlimit(resource).maximum;
-            let most = Some(allowed.map_or(wanted, |allowed| allowed.min(wanted)));
+            let most = Some(wanted);
             (resource, Rlimit { current: most, maximum: most })
         };
+        let at_most = |wanted: u64, resource| wanted.min(hard_limit(resource));
+        let files = self.open_files.map(|files| at_most(files, libc::RLIMIT_NOFILE));
+        let bytes = self.address_space.map(|bytes| at_most(bytes, libc::RLIMIT_AS));
         [
-            self.open_files.map(|files| limit(Resource::Nofile, files)),
-            self.address_space.map(|bytes| limit(Resource::As, bytes)),
+            files.map(|files| limit(Resource::Nofile, files)),
+            bytes.map(|bytes| limit(Resource::As, bytes)),
             self.sandbox.is_some().then(|| limit(Resource::Core, 0)),
         ]
     }
@@ -167,6 +169,14 @@ impl Spawn {
             (error, _) => error,
         }
     }
+}
+
+/// What this process may not go beyond. rustix panics where a sandbox refuses to say.
+fn hard_limit(resource: libc::__rlimit_resource_t) -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the call writes one struct, which lives until it returns.
+    let _unlimited = unsafe { libc::getrlimit(resource, &raw mut limit) };
+    limit.rlim_max
 }
 
 /// A child to start.
