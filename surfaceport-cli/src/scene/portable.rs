@@ -126,7 +126,7 @@ impl Cast for Portable {
             }
             Act::Key => {
                 if let Some(circle) = cast.find_mut(CIRCLE) {
-                    reaction::hop(circle, circle.own.size.height * 0.4, time);
+                    reaction::hop(circle, circle.own.size.height * 0.25, time);
                 }
             }
         }

@@ -333,19 +333,14 @@ fn scene_speed() {
                     start = processor_time();
                 }
                 let slot = &mut slots[frame as usize % 3];
+                let (number, time) = (u64::from(frame) + 1, step * (frame + FRAMES * round));
                 match kind {
-                    0 => drop(slot.draw(
-                        &mut scene,
-                        u64::from(frame) + 1,
-                        step * (frame + FRAMES * round),
-                    )),
+                    0 => {
+                        slot.draw(&mut scene, number, time);
+                    }
                     1 => {
                         slot.sequence = 0;
-                        slot.draw(
-                            &mut scene,
-                            u64::from(frame) + 1,
-                            step * (frame + FRAMES * round),
-                        );
+                        slot.draw(&mut scene, number, time);
                     }
                     _ => slot.bytes.fill(frame as u8),
                 }
