@@ -134,7 +134,7 @@ impl<P: Pane> Player<P> {
         }
         for index in 0..self.players.len() {
             while let Some(event) = self.players[index].view.dispatch()? {
-                self.hear(index, event)?;
+                self.hear(index, event);
             }
             if let Some(every) = self.kill_every.filter(|_| self.ending.is_none()) {
                 self.players[index].kill_when_due(every, now);
@@ -163,7 +163,7 @@ impl<P: Pane> Player<P> {
         Ok(Flow::Running { wake_at: all.into_iter().chain(kills).flatten().min() })
     }
 
-    fn hear(&mut self, index: usize, event: Event) -> anyhow::Result<()> {
+    fn hear(&mut self, index: usize, event: Event) {
         let one = &mut self.players[index];
         match event {
             Event::Connected { pid } => {
@@ -174,7 +174,8 @@ impl<P: Pane> Player<P> {
                 one.stopped = false;
                 if let Some(frames) = self.frames.filter(|_| self.counted) {
                     let rest = frames.saturating_sub(one.view.session().stats().presented);
-                    one.view.session_mut().send(format!("frames {rest}").as_bytes())?;
+                    // One that has ended already does not hear it.
+                    let _unheard = one.view.session_mut().send(format!("frames {rest}").as_bytes());
                 }
             }
             Event::Setup { generation, surface, slots, mode, .. } => {
@@ -193,7 +194,6 @@ impl<P: Pane> Player<P> {
             Event::Stalled => warn!(pane = index, "no frame for a while"),
             event => debug!(pane = index, "{event:?}"),
         }
-        Ok(())
     }
 
     /// Asks the children to end; what they have presented is still shown.
