@@ -106,6 +106,24 @@ fn the_table_is_complete() {
     }
 }
 
+/// What SAFETY.md and the page name as proof is there: `tests/FILE.rs: NAME`.
+#[test]
+fn the_tests_that_are_named_exist() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+    let pages = [std::fs::read_to_string(format!("{root}../SAFETY.md")).unwrap(), page::page()];
+    let mut named = 0;
+    for words in pages.iter().flat_map(|page| page.split('`')) {
+        let Some((file, test)) = words.split_once(".rs: ") else { continue };
+        let text = std::fs::read_to_string(format!("{root}{file}.rs")).unwrap_or_default();
+        let before = text.split(&format!("fn {test}(")).next().unwrap();
+        assert!(before.len() < text.len(), "{file}.rs has no test {test}");
+        let test_above = before.lines().rev().take(4).any(|line| line.trim() == "#[test]");
+        assert!(test_above, "{test} in {file}.rs is no test");
+        named += 1;
+    }
+    assert!(named >= 30, "{named}");
+}
+
 /// The page says what the table says. With `HOSTILE_WRITE` it is written anew.
 #[test]
 fn the_page_is_the_table() {
