@@ -140,8 +140,15 @@ impl WaylandPane {
         let scales: Option<WpFractionalScaleManagerV1> = state.bind(&registry, 1, &queue);
         let surfaces =
             Surfaces::new(parent, &compositor, &subcompositor, &viewporter, &shm, &queue)?;
-        let fractional =
-            scales.map(|scales| scales.get_fractional_scale(&surfaces.content, &queue, ()));
+        let fractional = scales.map(|scales| {
+            let scale = scales.get_fractional_scale(&surfaces.content, &queue, ());
+            scales.destroy();
+            scale
+        });
+        // The compositor keeps nothing of a pane that is gone: what was needed for
+        // the start goes now.
+        subcompositor.destroy();
+        viewporter.destroy();
         surfaces.place(&placement, scale);
         surfaces.stack(placement.stacking);
         // What is shared memory's formats, and the clock, comes with the answers.
@@ -360,6 +367,9 @@ impl Drop for WaylandPane {
     fn drop(&mut self) {
         if let Some(fractional) = &self.fractional {
             fractional.destroy();
+        }
+        if let Some(presentation) = &self.presentation {
+            presentation.destroy();
         }
         // What has had its callback was shown, as far as can be known.
         let last = self.last_frame;
