@@ -16,7 +16,6 @@ use crate::scene::{Scene, SceneChoice};
   surfaceport demo --scene picture.svg --size 1280x720
   surfaceport demo --headless --verify --frames 600 --size 1920x1080 --json
   surfaceport demo --panes 2x2 --mode fifo
-  surfaceport demo --record picture.png --frames 60
 
 Keys in the window and the terminal: q quits, k kills the child (it is started
 again), space stops and continues it.")]

@@ -29,6 +29,9 @@ pub(crate) struct Job {
 
 /// Shows a child's frames until the end, and says what there was to see.
 pub(crate) fn run(options: Options, command: Command, counted: bool) -> anyhow::Result<ExitCode> {
+    if options.record.is_some() || options.output.terminal {
+        anyhow::bail!("--record and --terminal can't be used yet");
+    }
     let mut job = Job { options, command, counted, progress: true };
     let (output, reasons) = output::choose(&job.options)?;
     for reason in reasons {
