@@ -10,6 +10,8 @@ macro_rules! say {
     }};
 }
 
+#[cfg(target_os = "linux")]
+mod bench;
 mod child;
 mod demo;
 mod doctor;
@@ -68,6 +70,16 @@ enum Command {
         /// Of this command; of the program, if not said.
         command: Option<String>,
     },
+    /// Measure what the hand-off costs on this machine, beside floors.
+    #[cfg(target_os = "linux")]
+    Bench(bench::BenchOptions),
+    /// The child of `bench`; started by it.
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    BenchChild {
+        #[arg(trailing_var_arg = true)]
+        arguments: Vec<String>,
+    },
     /// The child of `demo`; started by it.
     #[command(hide = true)]
     DemoChild(child::Options),
@@ -94,6 +106,10 @@ fn main() -> ExitCode {
         Command::Doctor(options) => doctor::run(&options).map(success),
         Command::Completions { shell } => completions(shell).map(success),
         Command::Man { command } => man(command.as_deref()).map(success),
+        #[cfg(target_os = "linux")]
+        Command::Bench(options) => bench::run(options).map(success),
+        #[cfg(target_os = "linux")]
+        Command::BenchChild { arguments } => bench::child(arguments).map(success),
         Command::DemoChild(options) => child::run(&options).map(success),
     };
     done.unwrap_or_else(|error| {

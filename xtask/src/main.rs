@@ -1,6 +1,7 @@
 //! The project's own checks: `cargo xtask ci` is what CI runs.
 
 mod asan;
+mod bench;
 mod ci;
 mod disasm;
 mod faults;
@@ -77,6 +78,8 @@ enum Check {
     },
     /// Let hostile children loose on a host
     Hostile(hostile::Options),
+    /// Measure the library beside floors and other libraries
+    Bench(bench::Options),
     /// Check and link the macOS side, without a Mac
     Mac,
     /// Run many frames and resizes through the panes of each display server
@@ -108,6 +111,7 @@ fn main() -> ExitCode {
         Check::Asan => asan::run(),
         Check::Figure { name, number } => figure::run(&name, number),
         Check::Hostile(options) => hostile::run(&options),
+        Check::Bench(options) => bench::run(&options),
         Check::Mac => mac::run(),
         Check::Panes { frames, resizes } => panes::run(frames, resizes),
     };
