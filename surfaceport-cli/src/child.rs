@@ -45,6 +45,9 @@ pub(crate) struct Drawing {
     /// What happens to a frame that was not shown when the next one comes.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) mode: Mode,
+    /// Let the scene stand still at this time, in seconds.
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    pub(crate) time: Option<f64>,
 }
 
 /// [`PresentMode`] on the command line.
@@ -80,6 +83,7 @@ impl Options {
         let mut arguments: Vec<OsString> =
             vec!["demo-child".into(), "--scene".into(), scene, "--mode".into(), mode.into()];
         arguments.push(format!("--buffers={}", self.drawing.buffers).into());
+        arguments.extend(self.drawing.time.map(|time| format!("--time={time}").into()));
         arguments.extend(self.verify.then(|| "--verify".into()));
         arguments.extend(self.record_fps.map(|fps| format!("--record-fps={fps}").into()));
         arguments.extend(self.counted.then(|| "--counted".into()));
@@ -100,7 +104,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 fn draw(options: &Options, mut scene: Scene) -> Result<(), Error> {
     let renderer = Renderer::connect()?;
     let frames = if options.counted { wanted_frames(&renderer)? } else { u64::MAX };
-    let mut clock = Clock { fps: options.record_fps, frames: 0, start: Timestamp::now() };
+    let still =
+        options.drawing.time.map(|time| Duration::try_from_secs_f64(time).unwrap_or_default());
+    let mut clock = Clock { still, fps: options.record_fps, frames: 0, start: Timestamp::now() };
     let mut swapchain = set_up(&renderer, options, renderer.wanted_size())?;
     let mut scale = renderer.scale();
     let mut time = Duration::ZERO;
@@ -170,6 +176,8 @@ fn present(
 
 /// The scene's time.
 struct Clock {
+    /// It stands still at this time.
+    still: Option<Duration>,
     fps: Option<f64>,
     frames: u64,
     start: Timestamp,
@@ -179,6 +187,9 @@ impl Clock {
     /// The time of the next frame, which the display wants at `shown`.
     fn next(&mut self, shown: Timestamp) -> Duration {
         self.frames += 1;
+        if let Some(still) = self.still {
+            return still;
+        }
         match self.fps {
             #[expect(clippy::cast_precision_loss, reason = "exact for 2^53 frames")]
             Some(fps) => {

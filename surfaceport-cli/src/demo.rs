@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use surfaceport::Command;
 
-use crate::child::{self, Drawing};
+use crate::child::{self, Drawing, Mode};
 use crate::options::Options;
+use crate::output::record;
 use crate::run;
 use crate::scene::{Scene, SceneChoice};
 
@@ -16,6 +17,7 @@ use crate::scene::{Scene, SceneChoice};
   surfaceport demo --scene picture.svg --size 1280x720
   surfaceport demo --headless --verify --frames 600 --size 1920x1080 --json
   surfaceport demo --panes 2x2 --mode fifo
+  surfaceport demo --record picture.png --frames 60
 
 Keys in the window and the terminal: q quits, k kills the child (it is started
 again), space stops and continues it.")]
@@ -28,7 +30,12 @@ pub(crate) struct DemoOptions {
 
 /// Starts this program again as the child, and shows what it draws.
 pub(crate) fn run(demo: DemoOptions) -> anyhow::Result<ExitCode> {
-    let DemoOptions { options, drawing } = demo;
+    let DemoOptions { mut options, mut drawing } = demo;
+    record::settle(&mut options)?;
+    if options.record.is_some() {
+        // Every frame, in order.
+        drawing.mode = Mode::Fifo;
+    }
     let this = std::env::current_exe().context("this program has no path")?;
     // What can't be drawn is said once, not by every child.
     Scene::open(&drawing.scene)?;

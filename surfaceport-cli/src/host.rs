@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use surfaceport::Command;
 
 use crate::options::Options;
+use crate::output::record;
 use crate::run;
 
 /// `host`'s options.
@@ -27,7 +28,9 @@ pub(crate) struct HostOptions {
 
 /// Starts the command as the child, and shows what it draws.
 pub(crate) fn run(host: HostOptions) -> anyhow::Result<ExitCode> {
+    let mut options = host.options;
+    record::settle(&mut options)?;
     let (program, arguments) = host.command.split_first().expect("clap requires one");
     let command = Command::new(program).args(arguments);
-    run::run(host.options, command, false)
+    run::run(options, command, false)
 }

@@ -36,8 +36,9 @@ use tracing::Level;
     name = "surfaceport",
     version,
     after_help = "Examples:
-  surfaceport demo                             in a window, if there is a display
+  surfaceport demo                             in a window, the terminal, or neither
   surfaceport demo --verify --kill-child-every 500ms --duration 10s
+  surfaceport demo --record picture.png --frames 60
   surfaceport host -- ./my-renderer            any child that uses the library
   surfaceport doctor                           what this machine can do
 

@@ -41,7 +41,7 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     /// Write what is shown: the last frame (.png), all frames (.apng), or their
     /// pixels (.raw).
-    #[arg(long, value_name = "FILE", hide = true)]
+    #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct OutputOptions {
     #[arg(long)]
     pub(crate) window: bool,
     /// Show the frames in the terminal.
-    #[arg(long, hide = true)]
+    #[arg(long)]
     pub(crate) terminal: bool,
     /// Show nothing: hold the frames as a display would, and count them.
     #[arg(long)]

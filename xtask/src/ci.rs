@@ -10,8 +10,8 @@ use crate::{asan, disasm, fuzz, host, layers, licences, loom, run, suite};
 const FUZZ_SECONDS: u32 = 20;
 
 /// What `.ci/run` installs: under CI, that one of these is missing is no excuse.
-const INSTALLED: [&str; 8] =
-    ["strace", "gcc", "g++", "xvfb", "weston", "sway", "grim", "util-linux"];
+const INSTALLED: [&str; 9] =
+    ["strace", "gcc", "g++", "xvfb", "weston", "sway", "grim", "util-linux", "tmux"];
 
 struct Step {
     name: &'static str,

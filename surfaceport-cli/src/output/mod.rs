@@ -2,6 +2,8 @@
 
 mod keys;
 mod probe;
+pub(crate) mod record;
+pub(crate) mod terminal;
 mod wake;
 pub(crate) mod window;
 
@@ -15,6 +17,8 @@ pub(crate) use probe::{Display, display as probe_display};
 pub(crate) enum Output {
     /// A window of its own.
     Window(Display),
+    /// The terminal that the program was started in.
+    Terminal,
     /// Nothing does: they are held as a display would hold them.
     Headless,
 }
@@ -22,17 +26,23 @@ pub(crate) enum Output {
 /// The best output that there is, or the one that is asked for; and why it is
 /// no better one.
 pub(crate) fn choose(options: &Options) -> anyhow::Result<(Output, Vec<String>)> {
-    let OutputOptions { window, headless, .. } = options.output;
+    let OutputOptions { window, terminal, headless } = options.output;
+    let mut reasons = Vec::new();
     if headless {
-        return Ok((Output::Headless, Vec::new()));
+        return Ok((Output::Headless, reasons));
     }
-    let (display, mut reasons) = probe::display();
-    if let Some(display) = display {
-        return Ok((Output::Window(display), reasons));
+    if !terminal {
+        let (display, why) = probe::display();
+        match display {
+            Some(display) => return Ok((Output::Window(display), why)),
+            None if window => bail!("there can be no window: {}", why.join("; ")),
+            None => reasons.push(format!("no window: {}", why.join("; "))),
+        }
     }
-    if window {
-        bail!("there can be no window: {}", reasons.join("; "));
+    match terminal::check() {
+        Ok(()) => return Ok((Output::Terminal, reasons)),
+        Err(why) if terminal => bail!("can't show frames in the terminal: {why}"),
+        Err(why) => reasons.push(format!("not in the terminal: {why}")),
     }
-    reasons.insert(0, "no window".to_owned());
-    Ok((Output::Headless, vec![reasons.join(": ")]))
+    Ok((Output::Headless, reasons))
 }

@@ -19,6 +19,7 @@ use winit::window::{Window, WindowId};
 
 use super::keys;
 use super::probe::Display;
+use super::record::{self, Recorded};
 use super::wake::Waker;
 use crate::options::{Grid, Options};
 use crate::run::{Flow, Job, Key, Player, Report};
@@ -31,14 +32,19 @@ const TITLE_EVERY: Duration = Duration::from_secs(1);
 struct Readable;
 
 /// Plays until the window is closed, or the end.
-pub(crate) fn drive(job: &Job, display: Display) -> anyhow::Result<Report> {
+pub(crate) fn drive(
+    job: &Job,
+    display: Display,
+    recorder: Option<record::Shared>,
+) -> anyhow::Result<Report> {
     let mut builder = EventLoop::<Readable>::with_user_event();
     match display {
         Display::Wayland => builder.with_wayland(),
         Display::X11 => builder.with_x11(),
     };
     let event_loop = builder.build().context("can't reach the display")?;
-    let mut app = App { job, display, proxy: event_loop.create_proxy(), open: None, failed: None };
+    let mut app =
+        App { job, display, recorder, proxy: event_loop.create_proxy(), open: None, failed: None };
     event_loop.run_app(&mut app).context("the display is gone")?;
     match (app.failed, app.open) {
         (Some(error), _) => Err(error),
@@ -50,6 +56,7 @@ pub(crate) fn drive(job: &Job, display: Display) -> anyhow::Result<Report> {
 struct App<'a> {
     job: &'a Job,
     display: Display,
+    recorder: Option<record::Shared>,
     proxy: EventLoopProxy<Readable>,
     open: Option<Open>,
     failed: Option<anyhow::Error>,
@@ -60,7 +67,7 @@ struct Open {
     // Dropped in this order: the thread has no fd that is closed, and the panes
     // go before the window.
     waker: Waker,
-    player: Player<SoftbufferPane>,
+    player: Player<Recorded<SoftbufferPane>>,
     canvas: SoftbufferWindow,
     window: Arc<Window>,
     grid: Grid,
@@ -94,7 +101,7 @@ impl App<'_> {
 impl ApplicationHandler<Readable> for App<'_> {
     fn resumed(&mut self, event_loop: &ActiveEventLoop) {
         if self.open.is_none() {
-            let open = Open::new(self.job, self.display, event_loop, &self.proxy);
+            let open = Open::new(self, event_loop);
             self.open = self.fail_on(open, event_loop);
         }
     }
@@ -128,12 +135,8 @@ impl ApplicationHandler<Readable> for App<'_> {
 }
 
 impl Open {
-    fn new(
-        job: &Job,
-        display: Display,
-        event_loop: &ActiveEventLoop,
-        proxy: &EventLoopProxy<Readable>,
-    ) -> anyhow::Result<Self> {
+    fn new(app: &App<'_>, event_loop: &ActiveEventLoop) -> anyhow::Result<Self> {
+        let App { job, display, recorder, proxy, .. } = app;
         let Options { size, panes: grid, .. } = job.options;
         let attributes = Window::default_attributes()
             .with_title("surfaceport")
@@ -151,10 +154,8 @@ impl Open {
         let hertz = hertz.map_or(60.0, |millihertz| f64::from(millihertz) / 1000.0);
         let panes = (0..grid.count()).map(|pane| {
             let rect = tile(size, grid, pane);
-            canvas
-                .pane(Size::new(rect.width, rect.height), place(rect))
-                .at_scale(scale(&window))
-                .refresh_rate(hertz)
+            let pane = canvas.pane(Size::new(rect.width, rect.height), place(rect));
+            Recorded::new(pane.at_scale(scale(&window)).refresh_rate(hertz), recorder.clone())
         });
         let player = Player::new(job, panes.collect())?;
         let proxy = proxy.clone();

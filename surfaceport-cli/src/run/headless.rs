@@ -16,7 +16,10 @@ const UNLESS_TOLD: Duration = Duration::from_secs(10);
 pub(super) fn limit(options: &mut Options) {
     if options.frames.is_none() && options.duration.is_none() {
         options.duration = Some(UNLESS_TOLD);
-        say!("no display: running for {} s", UNLESS_TOLD.as_secs());
+        say!(
+            "no display: running for {} s; `--record picture.png` makes a picture",
+            UNLESS_TOLD.as_secs()
+        );
     }
 }
 

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use surfaceport::{Command, HeadlessPane, Stats};
 
 use crate::options::Options;
+use crate::output::record::{Recorded, Recorder};
 use crate::output::{self, Output};
 pub(crate) use player::{End, Flow, Key, Player};
 pub(crate) use report::Report;
@@ -29,23 +30,36 @@ pub(crate) struct Job {
 
 /// Shows a child's frames until the end, and says what there was to see.
 pub(crate) fn run(options: Options, command: Command, counted: bool) -> anyhow::Result<ExitCode> {
-    if options.record.is_some() || options.output.terminal {
-        anyhow::bail!("--record and --terminal can't be used yet");
-    }
     let mut job = Job { options, command, counted, progress: true };
     let (output, reasons) = output::choose(&job.options)?;
     for reason in reasons {
         say!("{reason}");
     }
+    let recorder = Recorder::open(&job.options)?;
     let (report, name) = match output {
-        Output::Window(display) => (output::window::drive(&job, display)?, "window"),
+        Output::Window(display) => {
+            (output::window::drive(&job, display, recorder.clone())?, "window")
+        }
+        Output::Terminal => {
+            // The picture's last line says it.
+            job.progress = false;
+            (output::terminal::drive(&job, recorder.clone())?, "terminal")
+        }
         Output::Headless => {
             headless::limit(&mut job.options);
-            let pane = || HeadlessPane::new(job.options.pane_size()).refresh_rate(job.options.fps);
+            // A recording's time is the scene's: it need not wait for the clock.
+            let fps = if recorder.is_some() { 0.0 } else { job.options.fps };
+            let pane = || {
+                let pane = HeadlessPane::new(job.options.pane_size()).refresh_rate(fps);
+                Recorded::new(pane, recorder.clone())
+            };
             let panes = (0..job.options.panes.count()).map(|_| pane()).collect();
             (headless::drive(Player::new(&job, panes)?)?, "headless")
         }
     };
+    if let Some(recorder) = recorder {
+        recorder.borrow_mut().finish()?;
+    }
     report.print(name, job.options.json)
 }
 
