@@ -43,7 +43,7 @@ pub(crate) fn run(options: Options, command: Command, counted: bool) -> anyhow::
         Output::Terminal => {
             // The picture's last line says it.
             job.progress = false;
-            (output::terminal::drive(&job, recorder.clone())?, "terminal")
+            (output::terminal::drive(&job, recorder.as_ref())?, "terminal")
         }
         Output::Headless => {
             headless::limit(&mut job.options);

@@ -32,7 +32,7 @@ pub(crate) fn check() -> Result<(), String> {
 }
 
 /// Plays until `q`, Ctrl-C, the terminal's end, or the end.
-pub(crate) fn drive(job: &Job, recorder: Option<record::Shared>) -> anyhow::Result<Report> {
+pub(crate) fn drive(job: &Job, recorder: Option<&record::Shared>) -> anyhow::Result<Report> {
     let mut screen = Screen::enter().context("can't take over the terminal")?;
     let graphics = graphics::ask(&mut screen);
     let screen = Rc::new(RefCell::new(screen));
@@ -43,7 +43,7 @@ pub(crate) fn drive(job: &Job, recorder: Option<record::Shared>) -> anyhow::Resu
     let panes = areas.iter().map(|area| {
         let (screen, area) = (Rc::clone(&screen), Rc::clone(area));
         let pane = TerminalPane::new(screen, graphics, area, job.options.fps);
-        Recorded::new(pane, recorder.clone())
+        Recorded::new(pane, recorder.cloned())
     });
     let mut player = Player::new(job, panes.collect())?;
     let (mut resized, by_signal) = UnixStream::pair()?;
