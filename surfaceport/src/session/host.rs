@@ -130,7 +130,7 @@ impl Session {
     }
 
     /// A session with a peer that connected by name.
-    pub(super) fn with_peer(child: Child, channel: Channel, limits: Limits) -> Result<Self, Error> {
+    pub(crate) fn with_peer(child: Child, channel: Channel, limits: Limits) -> Result<Self, Error> {
         let mut session = Self::new(limits, None)?;
         session.connect(child, channel)?;
         Ok(session)

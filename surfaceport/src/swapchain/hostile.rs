@@ -82,16 +82,35 @@ impl Session {
 ///
 /// If the host breaks a promise: that is a bug.
 pub(crate) fn control_page(data: &[u8]) {
+    control_page_over(&Block::default(), data);
+}
+
+/// The same over a block that something else may write at the same time.
+///
+/// # Panics
+///
+/// As [`control_page`].
+pub(crate) fn control_page_over(block: &Block, data: &[u8]) {
     let mut orders = Orders(data);
     let Some(setup) = orders.byte() else { return };
     let mode = if setup & 0x80 == 0 { PresentMode::Mailbox } else { PresentMode::Fifo };
     let slots = (2..=16).nth(usize::from(setup & 0x7f) % 15).unwrap_or(2);
-    let block = Block::default();
     let mut session = Session::new(slots, mode);
-    while obey(&mut orders, &block, &mut session).is_some() {
+    while obey(&mut orders, block, &mut session).is_some() {
         assert_eq!(session.account.count() as usize, session.held.len(), "the account is wrong");
     }
-    end(session, &block);
+    end(session, block);
+}
+
+/// Writes noise over some words of a block, the main word most of all.
+#[cfg(fuzzing)]
+pub(crate) fn scribble(block: &Block, seed: &mut u64) {
+    for word in block.words().take(20) {
+        *seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        word.store(*seed, Ordering::Relaxed);
+        let frame = Word::frame((*seed >> 60) as u8, (*seed >> 50) & 0xff);
+        block.word.0.store(frame.0, Ordering::Relaxed);
+    }
 }
 
 /// What a violation or the end leads to: every frame is given back.

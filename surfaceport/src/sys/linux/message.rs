@@ -67,7 +67,7 @@ impl Endpoint {
         Self(socket)
     }
 
-    pub(super) fn into_socket(self) -> OwnedFd {
+    pub(crate) fn into_socket(self) -> OwnedFd {
         self.0
     }
 
