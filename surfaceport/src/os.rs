@@ -43,7 +43,7 @@ pub mod linux {
     /// ```
     #[must_use]
     pub fn surface_fd(surface: &Surface) -> BorrowedFd<'_> {
-        surface.handle()
+        surface.memory().handle()
     }
 
     /// The pidfd of a session's child (`pidfd_open(2)`), while there is one: to
@@ -59,5 +59,61 @@ pub mod linux {
     #[must_use]
     pub fn child_pidfd(session: &Session) -> Option<BorrowedFd<'_>> {
         session.child_process().map(|process| process.handle())
+    }
+}
+
+/// macOS.
+#[cfg(target_os = "macos")]
+pub mod macos {
+    use std::ffi::c_void;
+    use std::ptr::NonNull;
+
+    use crate::session::Session;
+    use crate::surface::Surface;
+    use crate::sys::Process;
+
+    /// The `IOSurfaceRef` behind a surface, borrowed from it: what a layer or a
+    /// Metal texture takes. The child can write it at any time.
+    ///
+    /// ```no_run
+    /// use surfaceport::{Frame, os::macos::surface_ref};
+    ///
+    /// fn contents(frame: &Frame) -> std::ptr::NonNull<std::ffi::c_void> {
+    ///     surface_ref(frame.surface())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn surface_ref(surface: &Surface) -> NonNull<c_void> {
+        surface.memory().surface_ref()
+    }
+
+    /// Whether the window server or any process uses the surface
+    /// (`IOSurfaceIsInUse`): while it does, the child must not draw into it.
+    ///
+    /// ```no_run
+    /// use surfaceport::{Lease, os::macos::is_in_use};
+    ///
+    /// fn can_be_released(lease: &Lease) -> bool {
+    ///     !is_in_use(lease.surface())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_in_use(surface: &Surface) -> bool {
+        surface.memory().is_in_use()
+    }
+
+    /// The process id of a session's child, while there is one. It is reaped by
+    /// the session.
+    ///
+    /// ```no_run
+    /// use surfaceport::{Session, os::macos::child_pid};
+    ///
+    /// fn is_there(session: &Session) -> bool {
+    ///     child_pid(session).is_some()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn child_pid(session: &Session) -> Option<u32> {
+        session.child_process().map(Process::pid)
     }
 }

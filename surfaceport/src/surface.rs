@@ -78,9 +78,9 @@ impl Surface {
         self.memory.len()
     }
 
-    /// What a display server takes.
-    pub(crate) fn handle(&self) -> BorrowedHandle<'_> {
-        self.memory.handle()
+    /// The memory, of which a display server takes the handle.
+    pub(crate) fn memory(&self) -> &SurfaceMemory {
+        &self.memory
     }
 
     /// Copies the image out, rows without padding, without mapping it.
@@ -210,6 +210,11 @@ impl DrawSurface {
     /// What to send to the host.
     pub(crate) fn handle(&self) -> BorrowedHandle<'_> {
         self.memory.handle()
+    }
+
+    /// The host has it.
+    pub(crate) fn forget_handle(&mut self) {
+        self.memory.forget_handle();
     }
 
     /// The slot is the child's own: it is going to draw.

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::sys::{self, Source};
 use crate::time::{Deadline, Timestamp};
 
-pub(crate) use crate::sys::Trigger;
+pub(crate) use crate::sys::{Trigger, from_fd};
 
 impl Timestamp {
     /// The time now.

@@ -18,7 +18,7 @@ use crate::input::{Input, PointerAction};
 use crate::outcome::Outcome;
 use crate::sandbox::Confinement;
 use crate::time::{Deadline, Timestamp, spin};
-use crate::wait::{Fired, Token, Trigger, WaitSet};
+use crate::wait::{Fired, Token, Trigger, WaitSet, from_fd};
 use crate::wire::{Configure, FromHost, UserBytes};
 
 /// Rounds of one `dispatch` until it says that nothing is left for now.
@@ -294,12 +294,12 @@ impl Session {
 
     /// Waits for a display too, for as long as it has something to say.
     pub(crate) fn watch(&self, display: BorrowedFd<'_>) -> Result<(), Error> {
-        self.wait.add(display, Token::Display, Trigger::Level)
+        self.wait.add(from_fd(display), Token::Display, Trigger::Level)
     }
 
     /// Does so no more.
     pub(crate) fn unwatch(&self, display: BorrowedFd<'_>) {
-        self.wait.remove(display);
+        self.wait.remove(from_fd(display));
     }
 
     /// Gives events back that were fetched too early, oldest first.

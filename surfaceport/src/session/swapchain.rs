@@ -167,7 +167,7 @@ impl Swapchain {
         if asked > granted {
             return Err(Error::OverQuota { asked, granted });
         }
-        let surfaces: Vec<_> =
+        let mut surfaces: Vec<_> =
             (0..count).map(|_| DrawSurface::create(surface)).collect::<Result<_, _>>()?;
         let bytes_per_slot = surfaces.first().map_or(0, DrawSurface::memory_bytes);
         // The block's last user, two generations ago, is retired.
@@ -183,6 +183,7 @@ impl Swapchain {
         });
         let handles: Vec<_> = surfaces.iter().map(DrawSurface::handle).collect();
         hub.send(&setup, &handles, deadline)?;
+        surfaces.iter_mut().for_each(DrawSurface::forget_handle);
         hub.generation.set(generation);
         hub.bytes.set([bytes_per_slot.saturating_mul(u64::from(count)), hub.bytes.get()[0]]);
         let account = Child::new(slots, mode);

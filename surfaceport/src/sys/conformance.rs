@@ -57,6 +57,8 @@ macro_rules! conformance {
 #[cfg(target_os = "linux")]
 conformance!(linux, crate::sys::linux);
 conformance!(inproc, crate::sys::inproc);
+// On a Mac the real one, elsewhere over the simulation.
+conformance!(macos, crate::sys::macos);
 
 // For rustfmt, which looks into modules only.
 #[cfg(rustfmt)]

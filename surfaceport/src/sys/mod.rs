@@ -22,8 +22,18 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
 
-#[cfg(not(target_os = "linux"))]
-compile_error!("surfaceport runs on Linux so far; macOS is being built");
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+pub(crate) use macos::*;
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+compile_error!("surfaceport runs on Linux, and is being built for macOS");
+
+// Over a simulation of Apple's calls, for its tests.
+#[cfg(test)]
+#[cfg(not(target_os = "macos"))]
+mod macos;
 
 // Only macOS sends such messages; they are checked everywhere.
 #[cfg_attr(not(target_os = "macos"), allow(dead_code))]

@@ -89,6 +89,7 @@ pub(super) const SYNC: &str = "surfaceport/src/sync.rs";
 /// Where `unsafe` may stand, and why it must.
 pub(super) const UNSAFE: &[(&str, &str)] = &[
     ("surfaceport/src/sys/linux/", "system calls that rustix leaves unsafe"),
+    ("surfaceport/src/sys/macos/kern/apple.rs", "the calls of Apple's libraries"),
     ("surfaceport/src/page.rs", "atomics in a mapping"),
     ("surfaceport/src/surface.rs", "pixels in a mapping"),
     ("surfaceport/src/pane/wayland/server.rs", "the toolkit's wl_display and wl_surface"),

@@ -1,7 +1,7 @@
 //! `cargo xtask mac`: what can be known of the macOS side without a Mac.
 //!
-//! Everything is type-checked and linted for both kinds of Mac, and the program
-//! and the tests are linked to Mach-O. Nothing is run. It takes the darwin
+//! The library, its tests and its examples are type-checked and linted for both
+//! kinds of Mac, and linked to Mach-O. Nothing is run. It takes the darwin
 //! targets of this toolchain, if they are installed, or else Debian's compiler
 //! with a standard library that is built once, from Debian's source of it.
 //!
@@ -22,6 +22,10 @@ use toolchain::Toolchain;
 
 /// Apple silicon, and Intel. The first one is linked, too.
 const TARGETS: [&str; 2] = ["aarch64-apple-darwin", "x86_64-apple-darwin"];
+
+/// What there is of macOS so far: the library, its tests and its examples. The
+/// program, and the tests with processes, still ask for what only Linux has.
+const PARTS: [&str; 4] = ["--package", "surfaceport", "--lib", "--examples"];
 
 /// The release of `ziglang` whose headers and symbol list were compared with
 /// the SDK of macOS 15.5.
@@ -47,7 +51,7 @@ pub(crate) fn run() -> Checked {
     let layouts = layouts(&zig, &cache)?;
     for target in TARGETS {
         let mut clippy = toolchain.cargo(&sdk);
-        clippy.args(["clippy", "--quiet", "--workspace", "--all-targets", "--target", target]);
+        clippy.args(["clippy", "--quiet", "--target", target]).args(PARTS);
         clippy.args(["--", "-D", "warnings"]);
         run::run(&mut clippy)?.ok()?;
     }
@@ -118,9 +122,10 @@ fn sdk(toolchain: &Toolchain, zig: &Path) -> Result<PathBuf, String> {
 /// those in `sys/macos/kern`; how many there are.
 fn layouts(zig: &Path, cache: &Path) -> Result<usize, String> {
     let source = project::root().join("xtask/mac/layouts.c");
+    let object = project::target("mac").join("layouts.o");
     for target in ["aarch64-macos", "x86_64-macos"] {
         let mut compile = Command::new(zig.join("zig"));
-        compile.args(["cc", "-target", target, "-c"]).arg(&source).args(["-o", "/dev/null"]);
+        compile.args(["cc", "-target", target, "-c"]).arg(&source).arg("-o").arg(&object);
         compile.env("ZIG_GLOBAL_CACHE_DIR", cache.join("zig-cache"));
         compile.env("ZIG_LOCAL_CACHE_DIR", cache.join("zig-cache"));
         run::run(&mut compile)?.ok()?;
@@ -129,13 +134,13 @@ fn layouts(zig: &Path, cache: &Path) -> Result<usize, String> {
     Ok(text.lines().filter(|line| line.starts_with("SAME(")).count())
 }
 
-/// Links the program and all tests for Apple silicon; how many programs.
+/// Links the tests and the examples for Apple silicon; how many programs.
 fn link(toolchain: &Toolchain, sdk: &Path) -> Result<usize, String> {
     let mut programs = Vec::new();
-    let shared = ["--workspace", "--message-format", "json", "--target", TARGETS[0]];
+    let shared = ["--message-format", "json", "--target", TARGETS[0]];
     for what in [&["build", "--quiet"][..], &["test", "--quiet", "--no-run"]] {
         let mut cargo = toolchain.cargo(sdk);
-        cargo.args(what).args(shared).stderr(std::process::Stdio::inherit());
+        cargo.args(what).args(PARTS).args(shared).stderr(std::process::Stdio::inherit());
         println!("$ cargo {} {}", what.join(" "), shared.join(" "));
         let output = cargo.output().map_err(|error| format!("cargo: {error}"))?;
         if !output.status.success() {

@@ -71,7 +71,7 @@ impl Toolchain {
             line.unwrap_or_default().to_owned()
         };
         let Some(linker) = linker(&rustlib, &line("LLVM version")) else {
-            return Ok(Err("ld64.lld, the linker (Debian's lld)".to_owned()));
+            return Ok(Err("ld64.lld, the linker (package: lld-22)".to_owned()));
         };
         let mut toolchain = Self {
             debian,

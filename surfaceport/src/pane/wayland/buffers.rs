@@ -153,7 +153,7 @@ fn import(
     let [width, height, stride] =
         [descriptor.size().width, descriptor.size().height, descriptor.stride()]
             .map(|value| i32::try_from(value).unwrap_or(i32::MAX));
-    let pool = shm.create_pool(surface.handle().as_fd(), length, queue, ());
+    let pool = shm.create_pool(surface.memory().handle().as_fd(), length, queue, ());
     let buffer = pool.create_buffer(0, width, height, stride, format, queue, key);
     pool.destroy();
     Ok(buffer)

@@ -79,7 +79,7 @@ impl Buffers {
         }
         let descriptor = *lease.surface().descriptor();
         let doing = "passing a surface to the X server";
-        let file = lease.surface().handle().try_clone_to_owned();
+        let file = lease.surface().memory().handle().try_clone_to_owned();
         let file = file.map_err(|source| Error::Os { doing, source })?;
         let conn = &server.conn;
         let segment = server.id()?;

@@ -28,7 +28,7 @@ pub(crate) use name::Listener;
 pub(crate) use process::{PipeRead, Process, Spawn, StderrPipe};
 pub(crate) use sandbox::{Plan, Raised, close as close_sandbox, has_seccomp, landlock_abi};
 pub(crate) use surface::SurfaceMemory;
-pub(crate) use wait::{Source, Trigger, WaitSet};
+pub(crate) use wait::{Source, Trigger, WaitSet, from_fd};
 
 /// What travels beside a message.
 pub(crate) type Handle = std::os::fd::OwnedFd;

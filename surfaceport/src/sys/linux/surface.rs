@@ -37,6 +37,11 @@ impl SurfaceMemory {
         self.0.handle()
     }
 
+    /// The other process has it. It costs nothing to keep.
+    #[expect(clippy::unused_self, reason = "for other kinds of memory it counts as a use")]
+    #[allow(dead_code, reason = "nothing above calls it over threads for processes")]
+    pub(crate) fn forget_handle(&mut self) {}
+
     /// Maps it for reading and writing, prefaulted.
     pub(crate) fn map(&self) -> Result<Mapping, Error> {
         self.0.map()

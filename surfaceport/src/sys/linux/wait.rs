@@ -17,6 +17,11 @@ use crate::time::Timestamp;
 /// What can be waited on.
 pub(crate) type Source<'a> = BorrowedFd<'a>;
 
+/// An fd that the system's own calls can wait on.
+pub(crate) fn from_fd(fd: BorrowedFd<'_>) -> Source<'_> {
+    fd
+}
+
 /// When a source fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trigger {
