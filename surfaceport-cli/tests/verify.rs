@@ -1,17 +1,35 @@
 //! `--verify` finds what is wrong: children that lie, run by `host`.
 
 mod support;
-#[allow(dead_code, reason = "the host's half")]
-#[path = "../src/verify.rs"]
-mod verify;
 
 use std::fs::File;
+use std::hash::Hasher as _;
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
 use support::{assert_adds_up, assert_none_left, number, run};
 use surfaceport::{Canvas, Damage, Deadline, Error, Outcome, Renderer, Size, SwapchainDescriptor};
-use verify::Stamp;
+use twox_hash::XxHash3_64;
+
+/// What `--verify` wants in a frame's user data: see `demo --help`.
+struct Stamp {
+    hash: u64,
+    child: u64,
+    sequence: u64,
+}
+
+impl Stamp {
+    fn of<'a>(rows: impl Iterator<Item = &'a mut [u8]>, sequence: u64) -> Self {
+        let mut hasher = XxHash3_64::new();
+        rows.for_each(|row| hasher.write(row));
+        Self { hash: hasher.finish(), child: std::process::id().into(), sequence }
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let words = [self.hash, self.child, self.sequence].map(u64::to_le_bytes).concat();
+        [b"spstamp1".to_vec(), words].concat()
+    }
+}
 
 const LIE: &str = "SURFACEPORT_TEST_LIE";
 

@@ -101,5 +101,6 @@ pub(super) const UNSAFE: &[(&str, &str)] = &[
     ("surfaceport/tests/steady_state.rs", "an allocator that counts"),
     ("surfaceport-bench/src/shared.rs", "memory that two processes share without the library"),
     ("surfaceport-bench/src/subject/", "frames in such memory, and inherited fds"),
+    ("peers/src/", "samples of other libraries, in such memory"),
     ("xtask/src/asan/probe.rs", "what AddressSanitizer must catch"),
 ];
