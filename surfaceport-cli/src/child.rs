@@ -215,7 +215,8 @@ mod tests {
     fn the_child_reads_what_the_host_writes() {
         for scene in [SceneChoice::Portable, SceneChoice::Pattern, SceneChoice::Svg("a b".into())] {
             for (mode, on) in [(Mode::Mailbox, false), (Mode::Fifo, true)] {
-                let drawing = Drawing { scene: scene.clone(), buffers: 5, mode };
+                let time = on.then_some(0.25);
+                let drawing = Drawing { scene: scene.clone(), buffers: 5, mode, time };
                 let record_fps = on.then_some(59.94);
                 let options = Options { drawing, verify: on, record_fps, counted: on };
                 let read = Line::try_parse_from(options.arguments()).unwrap().options;
@@ -226,7 +227,8 @@ mod tests {
 
     #[test]
     fn a_recorded_frame_has_its_own_time() {
-        let mut clock = Clock { fps: Some(30.0), frames: 0, start: Timestamp::now() };
+        let start = Timestamp::now();
+        let mut clock = Clock { still: None, fps: Some(30.0), frames: 0, start };
         let times: Vec<_> = (0..60).map(|_| clock.next(Timestamp::now())).collect();
         assert_eq!(times[2], Duration::from_millis(100));
         assert_eq!(times[59], Duration::from_secs(2));

@@ -136,7 +136,7 @@ impl Recorder {
         let path = self.path.clone();
         self.complete().with_context(|| format!("can't write {}", path.display()))?;
         let size = self.size.unwrap_or_default();
-        eprintln!("wrote {}: {} frames of {size}", path.display(), self.frames);
+        say!("wrote {}: {} frames of {size}", path.display(), self.frames);
         Ok(())
     }
 

@@ -1,7 +1,11 @@
-//! Runs the program, and finds the processes that it leaves.
+//! Runs the program, finds the processes that it leaves, and reads pictures.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part")]
 
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -10,6 +14,9 @@ use serde_json::Value;
 const MARK: &str = "SURFACEPORT_TEST_MARK";
 /// For what happens at all, however busy the machine is.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// By how much a colour may differ from a checked-in picture's: processors round
+/// in different ways.
+pub const TOLERANCE: u8 = 2;
 
 /// What the program said.
 #[derive(Debug)]
@@ -31,9 +38,10 @@ impl Said {
 pub fn program(mark: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_surfaceport"));
     command
-        .env(MARK, value(mark))
+        .envs([marking(mark)])
         .env_remove("DISPLAY")
         .env_remove("WAYLAND_DISPLAY")
+        .env_remove("WAYLAND_SOCKET")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -63,7 +71,11 @@ pub fn assert_adds_up(line: &Value) {
     assert_eq!(number(line, "presented"), sum, "{line}");
 }
 
-/// The mark of this run of the test.
+/// The variable that marks a process, and the mark of this run of the test.
+pub fn marking(mark: &str) -> (&'static str, String) {
+    (MARK, value(mark))
+}
+
 fn value(mark: &str) -> String {
     format!("{mark}, {}", std::process::id())
 }
@@ -103,4 +115,83 @@ pub fn ended(program: &mut Child) -> ExitStatus {
         status.is_some()
     });
     status.expect("it has ended")
+}
+
+/// A checked-in picture of a scene.
+pub fn scene(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/scene/pictures").join(name)
+}
+
+/// A picture: R, G, B, A.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    pub width: u32,
+    pub height: u32,
+    pub pixels: Vec<[u8; 4]>,
+}
+
+impl Picture {
+    /// How many pixels differ by more than the tolerance.
+    pub fn differing(&self, other: &Self) -> usize {
+        assert_eq!((self.width, self.height), (other.width, other.height));
+        self.pixels.iter().zip(&other.pixels).filter(|(one, other)| !near(*one, *other)).count()
+    }
+
+    pub fn pixel(&self, x: u32, y: u32) -> [u8; 4] {
+        self.pixels[(y * self.width + x) as usize]
+    }
+}
+
+/// Whether two colours are the same but for rounding.
+pub fn near(one: &[u8], other: &[u8]) -> bool {
+    one.iter().zip(other).all(|(one, other)| one.abs_diff(*other) <= TOLERANCE)
+}
+
+/// The only picture of a PNG, or the first of an APNG.
+pub fn picture(path: &Path) -> Picture {
+    frames(path).0.remove(0)
+}
+
+/// All frames of a PNG or APNG, and how long the last of them lasts: a fraction
+/// of a second.
+pub fn frames(path: &Path) -> (Vec<Picture>, Option<(u16, u16)>) {
+    let file = BufReader::new(File::open(path).unwrap_or_else(|e| panic!("{path:?}: {e}")));
+    let mut reader = png::Decoder::new(file).read_info().expect("a PNG");
+    let count = reader.info().animation_control().map_or(1, |control| control.num_frames);
+    let (width, height) = reader.info().size();
+    let mut all = Vec::new();
+    for _ in 0..count {
+        let mut bytes = vec![0; reader.output_buffer_size().expect("a size")];
+        reader.next_frame(&mut bytes).expect("a frame");
+        assert_eq!(reader.info().color_type, png::ColorType::Rgba);
+        all.push(Picture { width, height, pixels: bytes.as_chunks::<4>().0.to_vec() });
+    }
+    (all, reader.info().frame_control().map(|frame| (frame.delay_num, frame.delay_den)))
+}
+
+/// A folder of a test's own, removed with its value.
+#[derive(Debug)]
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("surfaceport-program-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).expect("a new folder");
+        Self(path)
+    }
+
+    /// What is in it.
+    pub fn names(&self) -> Vec<String> {
+        let all = std::fs::read_dir(&self.0).expect("the folder").map(Result::unwrap);
+        all.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
 }
