@@ -9,8 +9,9 @@ use support::{Folder, Said, frames, picture, run, scene};
 fn record(path: &Path, more: &[&str]) -> Said {
     // Each test has a folder of its own.
     let mark = path.parent().expect("a folder").display().to_string();
-    let fixed = ["demo", "--headless", "--size", "320x240", "--record"];
-    run(&mark, &[&fixed[..], &[path.to_str().expect("text")], more].concat())
+    let path = path.to_str().expect("text");
+    let size = if more.contains(&"--size") { &[][..] } else { &["--size", "320x240"] };
+    run(&mark, &[&["demo", "--headless", "--record", path], size, more].concat())
 }
 
 /// The same, which must do it.
@@ -33,6 +34,14 @@ fn a_picture_is_the_last_frame() {
     let path = recorded(&folder, "svg.png", &["--frames", "42", "--scene", svg]);
     assert_eq!(picture(&path).differing(&picture(&scene("svg-0700.png"))), 0);
     assert_eq!(folder.names().len(), 2, "something is left: {:?}", folder.names());
+}
+
+#[test]
+fn the_readmes_command_makes_its_picture() {
+    let folder = Folder::new();
+    let path = recorded(&folder, "demo.png", &["--frames", "40", "--size", "960x600"]);
+    let shown = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pictures/demo.png");
+    assert_eq!(picture(&path).differing(&picture(&shown)), 0);
 }
 
 #[test]
