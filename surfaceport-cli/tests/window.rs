@@ -209,6 +209,16 @@ fn a_display_that_goes_away_leaves_no_process() {
 }
 
 #[test]
+fn wayland_shows_the_scene() {
+    // The window fills the display.
+    let Some(server) = servers::start_sized(Kind::Sway, 320, 240) else { return };
+    let mut demo = Demo::start("wayland", &server, &STILL);
+    demo.until("the compositor shows the scene", || shows_scene(&server));
+    kill_process(Pid::from_child(&demo.process), Signal::INT).expect("it is there");
+    demo.assert_ends();
+}
+
+#[test]
 fn no_display_is_said_and_stepped_down_from() {
     let forced = run("forced", &["demo", "--window"]);
     assert_eq!(forced.code, Some(1), "{forced:?}");
