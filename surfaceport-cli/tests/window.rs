@@ -24,6 +24,20 @@ use x11rb::wrapper::ConnectionExt as _;
 const STILL: [&str; 2] = ["--time", "0.5"];
 const PICTURE: &str = "portable-0500.png";
 
+/// A display server, if there are also the libraries that a window on it needs.
+fn display(kind: Kind, [width, height]: [u32; 2]) -> Option<Server> {
+    let server = servers::start_sized(kind, width, height)?;
+    let mut command = program("libraries");
+    command.args(["demo", "--window", "--frames", "1"]).envs(server.environment());
+    let done = command.output().expect("the program starts");
+    let said = String::from_utf8_lossy(&done.stderr).replace('\n', " ");
+    if said.contains("can't be loaded") {
+        println!("not run: {said}");
+        return None;
+    }
+    Some(server)
+}
+
 /// A demo with a window; killed with its value.
 struct Demo {
     process: Child,
@@ -137,7 +151,7 @@ impl Outside {
 
 #[test]
 fn the_window_shows_the_scene_and_closes() {
-    let Some(server) = servers::start(Kind::Xvfb) else { return };
+    let Some(server) = display(Kind::Xvfb, [1024, 768]) else { return };
     let mut demo = Demo::start("closes", &server, &STILL);
     demo.until("the window shows the scene", || shows_scene(&server));
     Outside::new(&server).close();
@@ -146,7 +160,7 @@ fn the_window_shows_the_scene_and_closes() {
 
 #[test]
 fn a_click_reaches_the_child() {
-    let Some(server) = servers::start(Kind::Xvfb) else { return };
+    let Some(server) = display(Kind::Xvfb, [1024, 768]) else { return };
     // Its time stands still: what changes is by the click.
     let mut demo = Demo::start("click", &server, &STILL);
     demo.until("the window shows the scene", || shows_scene(&server));
@@ -159,7 +173,7 @@ fn a_click_reaches_the_child() {
 
 #[test]
 fn a_killed_child_is_followed_by_another() {
-    let Some(server) = servers::start(Kind::Xvfb) else { return };
+    let Some(server) = display(Kind::Xvfb, [1024, 768]) else { return };
     let mut demo = Demo::start("goes on", &server, &[]);
     let moves = |demo: &mut Demo, why: &str| {
         let before = server.screenshot();
@@ -180,7 +194,7 @@ fn a_killed_child_is_followed_by_another() {
 
 #[test]
 fn the_panes_follow_the_windows_edge() {
-    let Some(server) = servers::start(Kind::Xvfb) else { return };
+    let Some(server) = display(Kind::Xvfb, [1024, 768]) else { return };
     let mut demo = Demo::start("edge", &server, &[&STILL[..], &["--panes", "2x2"]].concat());
     let outside = Outside::new(&server);
     demo.until("there is a window", || outside.window().is_some());
@@ -200,7 +214,7 @@ fn the_panes_follow_the_windows_edge() {
 
 #[test]
 fn a_display_that_goes_away_leaves_no_process() {
-    let Some(mut server) = servers::start(Kind::Xvfb) else { return };
+    let Some(mut server) = display(Kind::Xvfb, [1024, 768]) else { return };
     let mut demo = Demo::start("no display", &server, &STILL);
     demo.until("the window shows the scene", || shows_scene(&server));
     server.kill();
@@ -211,7 +225,7 @@ fn a_display_that_goes_away_leaves_no_process() {
 #[test]
 fn wayland_shows_the_scene() {
     // The window fills the display.
-    let Some(server) = servers::start_sized(Kind::Sway, 320, 240) else { return };
+    let Some(server) = display(Kind::Sway, [320, 240]) else { return };
     let mut demo = Demo::start("wayland", &server, &STILL);
     demo.until("the compositor shows the scene", || shows_scene(&server));
     kill_process(Pid::from_child(&demo.process), Signal::INT).expect("it is there");

@@ -10,8 +10,21 @@ use crate::{asan, disasm, fuzz, host, layers, licences, loom, run, suite};
 const FUZZ_SECONDS: u32 = 20;
 
 /// What `.ci/run` installs: under CI, that one of these is missing is no excuse.
-const INSTALLED: [&str; 9] =
-    ["strace", "gcc", "g++", "xvfb", "weston", "sway", "grim", "util-linux", "tmux"];
+const INSTALLED: [&str; 13] = [
+    "strace",
+    "gcc",
+    "g++",
+    "xvfb",
+    "weston",
+    "sway",
+    "grim",
+    "util-linux",
+    "tmux",
+    "libx11-xcb1",
+    "libxcursor1",
+    "libxi6",
+    "libxkbcommon-x11-0",
+];
 
 struct Step {
     name: &'static str,
