@@ -38,8 +38,9 @@ pub(crate) struct Drawing {
     /// What to draw: portable, pattern or the path of an SVG picture.
     #[arg(long, default_value_t)]
     pub(crate) scene: SceneChoice,
-    /// How many surfaces the child draws into, 2 to 16.
-    #[arg(long, value_name = "N", default_value_t = 3,
+    /// How many surfaces the child draws into, 2 to 16: nobody waits with 4, or
+    /// with 3 where no display server reads them.
+    #[arg(long, value_name = "N", default_value_t = 4,
           value_parser = clap::value_parser!(u8).range(2..=16))]
     pub(crate) buffers: u8,
     /// What happens to a frame that was not shown when the next one comes.

@@ -5,6 +5,10 @@
 /// Linux.
 #[cfg(target_os = "linux")]
 pub mod linux {
+    mod waker;
+
+    pub use waker::Waker;
+
     use std::os::fd::BorrowedFd;
 
     use crate::session::Session;

@@ -240,10 +240,10 @@ fn host() -> Result<(), Error> {
         if matches!(pace.as_str(), "asleep" | "awake") {
             side.say(HOST, last);
         }
-        if taken == LEAD / 2 {
-            // What the child wrote when it started is read now and then; it is
-            // to be over before the counting.
-            std::thread::sleep(Duration::from_millis(50));
+        if taken < LEAD && taken % 40 == 0 {
+            // What the child wrote when it started is read now and then, a bit
+            // at a time; it is to be over before the counting.
+            std::thread::sleep(Duration::from_millis(20));
         }
         if taken == LEAD {
             before = Holdings::now();

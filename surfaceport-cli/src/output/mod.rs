@@ -4,7 +4,6 @@ mod keys;
 mod probe;
 pub(crate) mod record;
 pub(crate) mod terminal;
-mod wake;
 pub(crate) mod window;
 
 use anyhow::bail;

@@ -1,12 +1,13 @@
-//! A window: winit's loop, and the frames copied into it.
+//! A window: winit's loop, and panes of the best kind that the display allows.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use surfaceport::os::linux::Waker;
 use surfaceport::{
-    Input, Modifiers, Pane as _, Placement, Point, PointerAction, Rect, Scale, Size,
-    SoftbufferPane, SoftbufferWindow, Timestamp,
+    Applied, Input, Modifiers, Pane as _, PaneWindow, Placement, Point, PointerAction, Rect, Scale,
+    Size, Timestamp, WindowPane,
 };
 use winit::application::ApplicationHandler;
 use winit::dpi::{PhysicalPosition, PhysicalSize};
@@ -20,7 +21,6 @@ use winit::window::{Window, WindowId};
 use super::keys;
 use super::probe::Display;
 use super::record::{self, Recorded};
-use super::wake::Waker;
 use crate::options::{Grid, Options};
 use crate::run::{Flow, Job, Key, Player, Report};
 
@@ -67,8 +67,8 @@ struct Open {
     // Dropped in this order: the thread has no fd that is closed, and the panes
     // go before the window.
     waker: Waker,
-    player: Player<Recorded<SoftbufferPane>>,
-    canvas: SoftbufferWindow,
+    player: Player<Recorded<WindowPane>>,
+    panes: PaneWindow,
     window: Arc<Window>,
     grid: Grid,
     pointer: Pointer,
@@ -149,35 +149,41 @@ impl Open {
         let window = event_loop.create_window(attributes).context("can't open a window")?;
         let window = Arc::new(window);
         let size = inner_size(&window);
-        let canvas = SoftbufferWindow::new(Arc::clone(&window), size)?;
-        let hertz = window.current_monitor().and_then(|at| at.refresh_rate_millihertz());
-        let hertz = hertz.map_or(60.0, |millihertz| f64::from(millihertz) / 1000.0);
-        let panes = (0..grid.count()).map(|pane| {
-            let rect = tile(size, grid, pane);
-            let pane = canvas.pane(Size::new(rect.width, rect.height), place(rect));
-            Recorded::new(pane.at_scale(scale(&window)).refresh_rate(hertz), recorder.clone())
-        });
+        let shared = PaneWindow::new(Arc::clone(&window), size);
+        let panes = (0..grid.count())
+            .map(|pane| {
+                let rect = tile(size, grid, pane);
+                shared.pane(place(rect), Size::new(rect.width, rect.height), scale(&window))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        // Never silent: each way that is not the best says why.
+        for step in panes.iter().flat_map(WindowPane::steps) {
+            tracing::warn!("{step}");
+        }
+        let panes = panes.into_iter().map(|pane| Recorded::new(pane, recorder.clone()));
         let player = Player::new(job, panes.collect())?;
         let proxy = proxy.clone();
         let waker = Waker::new(&player.fds(), move || proxy.send_event(Readable).is_ok())?;
-        Ok(Self {
+        let mut open = Self {
             waker,
             player,
-            canvas,
+            panes: shared,
             window,
             grid,
             pointer: Pointer::default(),
             modifiers: Modifiers::NONE,
             focused: false,
             rate: Rate { since: Timestamp::now(), shown: 0 },
-        })
+        };
+        open.draw()?;
+        Ok(open)
     }
 
     fn hear(&mut self, event: WindowEvent) -> anyhow::Result<()> {
         match event {
             WindowEvent::CloseRequested | WindowEvent::Destroyed => self.player.key(Key::Quit),
             WindowEvent::Resized(_) | WindowEvent::ScaleFactorChanged { .. } => self.resize()?,
-            WindowEvent::RedrawRequested => self.canvas.redraw()?,
+            WindowEvent::RedrawRequested => self.draw()?,
             WindowEvent::Occluded(hidden) => {
                 for pane in 0..self.grid.count() {
                     if let Some(view) = self.player.view_mut(pane) {
@@ -230,12 +236,25 @@ impl Open {
 
     fn resize(&mut self) -> anyhow::Result<()> {
         let (size, scale) = (inner_size(&self.window), scale(&self.window));
-        self.canvas.resize(size)?;
+        self.panes.canvas()?.resize(size)?;
+        let mut applied = Applied::Now;
         for pane in 0..self.grid.count() {
             let rect = tile(size, self.grid, pane);
             if let Some(view) = self.player.view_mut(pane) {
-                view.place(place(rect))?;
-                view.resize(Size::new(rect.width, rect.height), scale)?;
+                applied = applied.and(view.place(place(rect))?);
+                applied = applied.and(view.resize(Size::new(rect.width, rect.height), scale)?);
+            }
+        }
+        if applied == Applied::NeedsParentCommit { self.draw() } else { Ok(()) }
+    }
+
+    /// Draws what is of the window itself, and commits it: what the panes waited
+    /// for is seen.
+    fn draw(&mut self) -> anyhow::Result<()> {
+        self.panes.canvas()?.redraw()?;
+        for pane in 0..self.grid.count() {
+            if let Some(view) = self.player.view_mut(pane) {
+                view.parent_committed()?;
             }
         }
         Ok(())

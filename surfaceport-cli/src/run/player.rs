@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::process::{Signal, pidfd_send_signal};
 use surfaceport::os::linux::child_pidfd;
-use surfaceport::{Event, Exit, ExitReason, Pane, Sandbox, Session, Stats, Timestamp, View};
+use surfaceport::{
+    Deadline, Event, Exit, ExitReason, Pane, Sandbox, Session, Stats, Timestamp, View,
+};
 use tracing::{debug, info, warn};
 
 use super::progress::Progress;
@@ -17,6 +19,8 @@ use super::{Job, sum};
 
 /// How long the children have to end when they are asked to.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long a display has to say that it has shown the last frame.
+const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// Plays children in panes.
 ///
@@ -250,17 +254,22 @@ impl<P: Pane> Player<P> {
         let ended_at = self.ending.as_ref().map_or_else(Timestamp::now, |ending| ending.at);
         let mut seen = Seen::default();
         let mut host_copies = 0;
-        for one in &mut self.players {
+        let panes = self.players.len();
+        let mut stats = Vec::with_capacity(panes);
+        for mut one in std::mem::take(&mut self.players) {
             one.view.session_mut().close_child(Duration::ZERO);
+            one.await_outcomes();
             host_copies += one.view.pane().stats().host_copies;
             seen.add(one.view.pane_mut().finish()?);
+            // The pane goes: what it has not shown by now is lost.
+            stats.push(one.view.into_session().stats());
         }
         Ok(Report {
-            stats: self.stats(),
+            stats: sum(stats.into_iter()),
             end: self.ending.map_or(End::Finished, |ending| ending.end),
             verify: self.verify,
             elapsed: ended_at.since(self.started),
-            panes: self.players.len(),
+            panes,
             surfaces: self.surfaces,
             seen,
             host_copies,
@@ -269,6 +278,18 @@ impl<P: Pane> Player<P> {
 }
 
 impl<P: Pane> One<P> {
+    /// A display says only later that it has shown a frame.
+    fn await_outcomes(&mut self) {
+        let deadline = Deadline::from(LAST_WORD);
+        while !is_settled(self.view.session().stats()) && !deadline.passed() {
+            // A display that is gone shows nothing more.
+            if self.view.dispatch().is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     fn kill(&mut self) {
         // It is meant, and no reason to give up.
         self.view.session_mut().forget_restarts();
@@ -297,4 +318,9 @@ impl<P: Pane> One<P> {
             let _ended = pidfd_send_signal(process, if stop { Signal::STOP } else { Signal::CONT });
         }
     }
+}
+
+/// Whether every frame has its outcome.
+fn is_settled(stats: Stats) -> bool {
+    stats.presented == stats.shown + stats.superseded + stats.stale + stats.lost
 }

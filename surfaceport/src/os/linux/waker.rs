@@ -14,8 +14,28 @@ use std::thread::JoinHandle;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 
-/// The thread; dropped, it ends.
-pub(crate) struct Waker {
+/// Wakes a toolkit's event loop by a call, for toolkits that poll no fds of others
+/// (winit). A thread waits; it ends when this is dropped.
+///
+/// ```no_run
+/// use std::os::fd::AsFd as _;
+/// use surfaceport::{HeadlessPane, View, os::linux::Waker};
+///
+/// /// `send` is the toolkit's way to wake its loop from another thread; it says
+/// /// whether the loop is still there.
+/// fn wake_for(
+///     view: &mut View<HeadlessPane>,
+///     send: impl Fn() -> bool + Send + 'static,
+/// ) -> Result<Waker, Box<dyn std::error::Error>> {
+///     let waker = Waker::new(&[view.as_fd()], send)?;
+///     // In the loop, after each turn:
+///     while let Some(_event) = view.dispatch()? {}
+///     waker.again();
+///     Ok(waker)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Waker {
     again: Option<SyncSender<()>>,
     end: Option<UnixStream>,
     thread: Option<JoinHandle<()>>,
@@ -24,7 +44,11 @@ pub(crate) struct Waker {
 impl Waker {
     /// Calls `wake` once when one of the fds is readable, and then only after
     /// [`again`](Self::again).
-    pub(crate) fn new(
+    ///
+    /// # Errors
+    ///
+    /// If the system has no more files or threads.
+    pub fn new(
         fds: &[BorrowedFd<'_>],
         wake: impl Fn() -> bool + Send + 'static,
     ) -> io::Result<Self> {
@@ -39,7 +63,7 @@ impl Waker {
     }
 
     /// What was readable has been dealt with: call again when there is more.
-    pub(crate) fn again(&self) {
+    pub fn again(&self) {
         if let Some(again) = &self.again {
             let _said_already = again.try_send(());
         }
