@@ -1,7 +1,5 @@
 //! Where frames can be shown.
 
-use std::io::IsTerminal as _;
-
 use wayland_client::globals::{GlobalListContents, registry_queue_init};
 use wayland_client::protocol::wl_registry::{self, WlRegistry};
 use wayland_client::{Connection, Dispatch, QueueHandle};
@@ -29,13 +27,16 @@ pub(super) fn look() -> Vec<Finding> {
     if is_set("DISPLAY") {
         all.push(x11());
     }
-    let terminal = std::io::stderr().is_terminal();
-    all.push(Finding {
-        topic: "terminal",
-        there: terminal.then_some(true),
-        found: std::env::var("TERM").unwrap_or_else(|_| "TERM is not set".to_owned()),
-        so: if terminal { "progress is shown in place" } else { "stderr is not one" },
-    });
+    let (here, found) = match output::terminal::graphics() {
+        Ok(graphics) => (true, graphics.to_owned()),
+        Err(why_not) => (false, why_not),
+    };
+    all.push(finding(
+        "terminal",
+        here,
+        found,
+        ("`surfaceport demo --terminal` shows frames in it", "no frames can be shown in it"),
+    ));
     all
 }
 

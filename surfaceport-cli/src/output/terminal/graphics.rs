@@ -15,6 +15,18 @@ pub(super) enum Graphics {
     Blocks { true_color: bool },
 }
 
+impl Graphics {
+    /// In words.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Kitty => "kitty's graphics: the pixels themselves",
+            Self::Sixel => "sixels: the pixels, in 256 colours",
+            Self::Blocks { true_color: true } => "half blocks in true colour",
+            Self::Blocks { true_color: false } => "half blocks in 256 colours",
+        }
+    }
+}
+
 /// How long a terminal may take to answer. One that does not gets half blocks.
 const PATIENCE: Duration = Duration::from_millis(400);
 

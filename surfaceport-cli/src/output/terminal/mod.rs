@@ -31,6 +31,15 @@ pub(crate) fn check() -> Result<(), String> {
     screen::check()
 }
 
+/// How frames would be shown there, by asking it; if they can't, why.
+pub(crate) fn graphics() -> Result<&'static str, String> {
+    check()?;
+    let mut screen = Screen::enter().map_err(|error| error.to_string())?;
+    let graphics = graphics::ask(&mut screen);
+    screen.leave();
+    Ok(graphics.name())
+}
+
 /// Plays until `q`, Ctrl-C, the terminal's end, or the end.
 pub(crate) fn drive(job: &Job, recorder: Option<&record::Shared>) -> anyhow::Result<Report> {
     let mut screen = Screen::enter().context("can't take over the terminal")?;

@@ -188,3 +188,43 @@ fn leave() {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    const PANIC: &str = "SURFACEPORT_TEST_PANIC";
+
+    /// Not a test of its own: takes a terminal over, and panics.
+    #[test]
+    fn panics_in_a_terminal() {
+        if std::env::var_os(PANIC).is_some() {
+            let _screen = Screen::enter().unwrap();
+            panic!("on purpose");
+        }
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back() {
+        let this = std::env::current_exe().unwrap();
+        let name = "output::terminal::screen::tests::panics_in_a_terminal";
+        let command = format!("{} --exact {name} --nocapture; stty -a", this.display());
+        // script(1), of util-linux, runs it in a terminal of its own.
+        let script = Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .env(PANIC, "1")
+            .stdin(Stdio::null())
+            .output();
+        let Ok(output) = script else {
+            println!("not run: needs script: apt install bsdutils");
+            return;
+        };
+        let said = String::from_utf8_lossy(&output.stdout);
+        let at = |what: &str| said.find(what).unwrap_or_else(|| panic!("no {what:?}: {said}"));
+        assert!(at(ENTER) < at(LEAVE));
+        assert!(at(LEAVE) < at("on purpose"), "said where it can be read");
+        assert!(at("on purpose") < at(" icanon") && said.contains(" echo "), "{said}");
+    }
+}
