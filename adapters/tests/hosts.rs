@@ -3,6 +3,8 @@
 
 use std::process::Command;
 
+use servers::Kind;
+
 /// An example of this package, which cargo has built beside this test.
 fn host(name: &str) -> Command {
     let this = std::env::current_exe().unwrap();
@@ -42,4 +44,12 @@ fn mio() {
 #[test]
 fn tokio() {
     runs(host("tokio_host"));
+}
+
+#[test]
+fn winit() {
+    let Some(server) = servers::start(Kind::Xvfb) else { return };
+    let mut host = host("winit_host");
+    host.envs(server.environment()).env_remove("WAYLAND_DISPLAY").env_remove("WAYLAND_SOCKET");
+    runs(host);
 }
