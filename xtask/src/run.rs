@@ -102,7 +102,8 @@ fn wait(mut child: Child, limit: Duration) -> std::io::Result<Option<ExitStatus>
         }
         if start.elapsed() > limit {
             for process in descendants(child.id()) {
-                let _ = Command::new("kill").args(["-KILL", &process.to_string()]).status();
+                // The shell's own: a small Debian has no other.
+                let _ = Command::new("sh").args(["-c", &format!("kill -KILL {process}")]).status();
             }
             child.kill()?;
             child.wait()?;

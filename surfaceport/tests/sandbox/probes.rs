@@ -385,7 +385,8 @@ pub(crate) const PROBES: &[Probe] = &[
     probe("fork", Never, Works, |_| fork(0)),
     probe("fork bomb", Never, Works, |_| (0..64).map(|_| fork(0)).find(|e| *e != 0).unwrap_or(0)),
     probe("clone3", Absent, NO_MEMORY, |_| errno(libc::SYS_clone3, [0, 0])),
-    by_root("fork into a namespace", Never, IfBuilt(&[libc::ENOSPC]), |_| {
+    // EPERM: in a chroot, or where nobody may have one (clone(2)).
+    by_root("fork into a namespace", Never, IfBuilt(&[libc::ENOSPC, libc::EPERM]), |_| {
         fork(libc::CLONE_NEWUSER | libc::CLONE_NEWNET)
     }),
     probe("unshare", Never, Works, |_| errno(libc::SYS_unshare, [flags(libc::CLONE_FS)])),
