@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use support::{run_child, start};
 use surfaceport::{
-    Canvas, Damage, Deadline, Error, Event, ExitReason, Fit, HeadlessPane, Renderer, RendererEvent,
-    ResizePolicy, Scale, Session, Size, SwapchainDescriptor, View,
+    Applied, Canvas, Damage, Deadline, Error, Event, ExitReason, Fit, HeadlessPane, Lease, Pane,
+    PresentMode, Renderer, RendererEvent, ResizePolicy, Scale, Session, Size, SwapchainDescriptor,
+    Timestamp, View,
 };
 
 const SMALL: Size = Size::new(40, 20);
@@ -67,9 +68,24 @@ fn stubborn() -> Result<(), Error> {
     }
 }
 
+/// Draws a frame for each begin-frame, and says so after each.
+fn telling() -> Result<(), Error> {
+    let renderer = Renderer::connect()?;
+    let fifo = support::parameter("FIFO", false);
+    let mode = if fifo { PresentMode::Fifo } else { PresentMode::Mailbox };
+    let swapchain = renderer.swapchain(SwapchainDescriptor::new(SMALL).slots(4).mode(mode))?;
+    loop {
+        swapchain.wait_begin_frame(Deadline::NEVER)?;
+        let mut canvas = swapchain.acquire(Deadline::NEVER)?;
+        paint(&mut canvas);
+        canvas.present(Damage::FULL)?;
+        renderer.send(b"presented")?;
+    }
+}
+
 #[test]
 fn child() {
-    run_child(&[("follow", follow), ("stubborn", stubborn)]);
+    run_child(&[("follow", follow), ("stubborn", stubborn), ("telling", telling)]);
 }
 
 fn view(role: &str, slow: u32) -> View<HeadlessPane> {
@@ -241,4 +257,85 @@ fn a_hidden_pane_lets_the_child_rest() {
     view.set_hidden(false);
     let shown = view.pane().shown();
     run_until(&mut view, |view| view.pane().shown() > shown + 3);
+}
+
+/// A display that wants a frame when the test says so.
+#[derive(Default)]
+struct ByHand {
+    tick: Option<Timestamp>,
+    on_display: Option<Lease>,
+    shown: u64,
+}
+
+impl Pane for ByHand {
+    fn size(&self) -> Size {
+        SMALL
+    }
+    fn resize(&mut self, _size: Size, _scale: Scale, _fit: Fit) -> Result<Applied, Error> {
+        Ok(Applied::Now)
+    }
+    fn present(&mut self, lease: Lease) -> Result<(), Error> {
+        self.on_display = Some(lease);
+        self.shown += 1;
+        Ok(())
+    }
+    fn poll_tick(&mut self, _now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        Ok(self.tick.take())
+    }
+    fn next_wake(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// Turns the view's loop until the child has presented so many frames more and
+/// the display has shown so many.
+#[track_caller]
+fn turn(view: &mut View<ByHand>, mut presented: u32, shown: u64) {
+    let deadline = std::time::Instant::now() + LONG;
+    while presented > 0 || view.pane().shown < shown {
+        assert!(std::time::Instant::now() < deadline, "{presented} to come, {shown} to be shown");
+        if let Some(Event::Message(_)) = view.next_event(Duration::from_millis(20)).unwrap() {
+            presented = presented.checked_sub(1).expect("a frame that nobody asked for");
+        }
+    }
+}
+
+/// A child that was asked for a frame before the display wanted one is a frame
+/// ahead.
+fn one_ahead(fifo: bool) -> View<ByHand> {
+    let session = Session::spawn(start("telling").env("FIFO", fifo.to_string())).unwrap();
+    let mut view = View::new(session, ByHand::default()).unwrap();
+    turn(&mut view, 1, 1);
+    view.session_mut().begin_frame(Timestamp::now());
+    turn(&mut view, 1, 1);
+    assert_eq!(view.pane().shown, 1, "it waits for the display");
+    view
+}
+
+fn tick(view: &mut View<ByHand>) -> Timestamp {
+    let now = Timestamp::now();
+    view.pane_mut().tick = Some(now);
+    now
+}
+
+#[test]
+fn a_child_that_was_ahead_is_in_step_after_one_tick() {
+    let mut view = one_ahead(false);
+    for shown in [3, 4, 5] {
+        let asked = tick(&mut view);
+        // The one that waited, once, and the one that the display asked for.
+        turn(&mut view, 1, shown);
+        let answered = view.pane().on_display.as_ref().unwrap().begin_frame();
+        assert_eq!(answered, Some(asked), "what is shown was drawn for this tick");
+    }
+}
+
+#[test]
+fn in_fifo_each_tick_shows_one_frame() {
+    let mut view = one_ahead(true);
+    for shown in [2, 3, 4] {
+        tick(&mut view);
+        turn(&mut view, 1, shown);
+        assert_eq!(view.pane().shown, shown);
+    }
 }

@@ -575,6 +575,11 @@ impl Session {
         self.post_begin_frame(true);
     }
 
+    /// The time that `begin_frame` told last.
+    pub(crate) fn last_begin_frame(&self) -> Timestamp {
+        Timestamp::from_nanos(self.wanted.begin_frame.time)
+    }
+
     /// Says whether anybody can see the frames.
     pub fn set_hidden(&mut self, hidden: bool) {
         if self.wanted.begin_frame.hidden != hidden {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Exit};
 use crate::geometry::{Damage, Scale, Size};
+use crate::mode::PresentMode;
 use crate::outcome::{FrameId, Outcome};
 use crate::pane::{Applied, Fit, Pane, Placement};
 use crate::session::{Event, Frame, Session};
@@ -73,6 +74,11 @@ pub struct View<P> {
     hidden: bool,
     /// The display's wish that the child has not been told of.
     tick: Option<Timestamp>,
+    /// A frame that was drawn for an earlier tick may be followed by another one
+    /// in this tick.
+    catches_up: bool,
+    /// The child's frames are shown all, in order: none may hide another.
+    fifo: bool,
     shown: Option<FrameId>,
     /// The Configure that no generation has answered with a frame yet.
     resizing: Option<u32>,
@@ -104,6 +110,8 @@ impl<P: Pane> View<P> {
             ready: true,
             hidden: false,
             tick: None,
+            catches_up: false,
+            fifo: false,
             shown: None,
             resizing: Some(serial),
             answered_by: None,
@@ -279,8 +287,9 @@ impl<P: Pane> View<P> {
     }
 
     fn note_setup(&mut self, event: &Event) {
-        if let Event::Setup { generation, serial, .. } = event {
+        if let Event::Setup { generation, serial, mode, .. } = event {
             self.fresh = Some(*generation);
+            self.fifo = *mode == PresentMode::Fifo;
             if Some(*serial) == self.resizing {
                 self.answered_by = Some(*generation);
             }
@@ -291,13 +300,23 @@ impl<P: Pane> View<P> {
         self.answered_by == Some(frame.id().generation)
     }
 
+    /// Whether the child has been asked for a newer frame than this. That one is
+    /// shown too, as soon as it is there: else a child that was late once would be
+    /// a frame ahead, and each of its frames a tick old, for good.
+    fn is_behind(&self, frame: &Frame) -> bool {
+        let asked = self.session.last_begin_frame();
+        let answers_earlier = frame.begin_frame().is_some_and(|time| time < asked);
+        self.ready && self.catches_up && !self.fifo && answers_earlier
+    }
+
     fn show(&mut self, frame: Frame) -> Result<(), Error> {
         if self.answers(&frame) {
             self.resizing = None;
             self.answered_by = None;
         }
         let id = frame.id();
-        self.ready = false;
+        self.ready = self.is_behind(&frame);
+        self.catches_up = false;
         self.fresh.take_if(|generation| *generation == id.generation);
         let mut lease = frame.into_lease();
         lease.add_damage(&self.missed);
@@ -332,6 +351,7 @@ impl<P: Pane> View<P> {
             let tick = self.pane.poll_tick(Timestamp::now());
             if let Some(time) = self.heard(tick)? {
                 self.ready = true;
+                self.catches_up = true;
                 self.tick = Some(time);
             }
         }

@@ -127,6 +127,11 @@ impl X11Pane {
             _ => Outcome::Shown { at },
         });
         self.clock.refreshed(at, event.msc);
+        if self.frames.next.is_some() {
+            // The display's next frame is there already: no other is asked for,
+            // or the child would be a frame ahead for good.
+            self.clock.take_tick(now);
+        }
     }
 
     /// The frame under way has arrived.
