@@ -4,7 +4,7 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use adapters::Host;
-use surfaceport::os::linux::Waker;
+use surfaceport::os::Waker;
 use surfaceport::{Applied, PaneWindow, Placement, Scale, Size, View, WindowPane};
 use winit::application::ApplicationHandler;
 use winit::event::WindowEvent;

@@ -2,6 +2,11 @@
 //!
 //! What is done with them is not covered by this library's promises.
 
+#[cfg(target_os = "linux")]
+pub use linux::Waker;
+#[cfg(target_os = "macos")]
+pub use macos::Waker;
+
 /// Linux.
 #[cfg(target_os = "linux")]
 pub mod linux {
@@ -69,6 +74,10 @@ pub mod linux {
 /// macOS.
 #[cfg(target_os = "macos")]
 pub mod macos {
+    mod waker;
+
+    pub use waker::Waker;
+
     use std::ffi::c_void;
     use std::ptr::NonNull;
 

@@ -339,3 +339,63 @@ fn in_fifo_each_tick_shows_one_frame() {
         assert_eq!(view.pane().shown, shown);
     }
 }
+
+/// A pane of whose surfaces one stays in use by the display.
+struct Stuck {
+    inner: HeadlessPane,
+    stuck: bool,
+}
+
+impl Pane for Stuck {
+    fn size(&self) -> Size {
+        self.inner.size()
+    }
+
+    fn resize(&mut self, size: Size, scale: Scale, fit: Fit) -> Result<Applied, Error> {
+        self.inner.resize(size, scale, fit)
+    }
+
+    fn present(&mut self, lease: Lease) -> Result<(), Error> {
+        self.inner.present(lease)
+    }
+
+    fn poll_tick(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        self.inner.poll_tick(now)
+    }
+
+    fn next_wake(&self) -> Option<Timestamp> {
+        self.inner.next_wake()
+    }
+
+    fn wants_new_surfaces(&mut self) -> bool {
+        std::mem::take(&mut self.stuck)
+    }
+}
+
+#[test]
+fn surfaces_that_stay_in_use_are_replaced() {
+    let session = Session::spawn(start("follow")).unwrap();
+    let pane = Stuck { inner: HeadlessPane::new(SMALL).refresh_rate(200.0), stuck: false };
+    let mut view = View::new(session, pane).unwrap();
+    let deadline = std::time::Instant::now() + LONG;
+    let until = |view: &mut View<Stuck>, generation: u32| {
+        while view.shown().is_none_or(|shown| shown.generation < generation) {
+            assert!(std::time::Instant::now() < deadline, "not done in {LONG:?}");
+            view.next_event(Duration::from_millis(2)).unwrap();
+        }
+    };
+    // The child may have begun before it heard of the pane's size.
+    until(&mut view, 1);
+    while view.is_resizing() {
+        view.next_event(Duration::from_millis(2)).unwrap();
+    }
+    let before = view.shown().unwrap().generation;
+    view.pane_mut().stuck = true;
+    until(&mut view, before + 1);
+    assert!(!view.is_resizing());
+    let shown = view.pane().inner.shown();
+    while view.pane().inner.shown() < shown + 5 {
+        view.next_event(Duration::from_millis(2)).unwrap();
+    }
+    assert_eq!(view.shown().unwrap().generation, before + 1, "it is asked once");
+}

@@ -319,6 +319,10 @@ impl<P: Pane> Pane for Recorded<P> {
         self.pane.source()
     }
 
+    fn wants_new_surfaces(&mut self) -> bool {
+        self.pane.wants_new_surfaces()
+    }
+
     fn stats(&self) -> PaneStats {
         self.pane.stats()
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use surfaceport::os::linux::Waker;
+use surfaceport::os::Waker;
 use surfaceport::{
     Applied, Input, Modifiers, Pane as _, PaneWindow, Placement, Point, PointerAction, Rect, Scale,
     Size, Timestamp, WindowPane,

@@ -147,6 +147,10 @@ impl<P: Pane> Pane for Watched<P> {
         self.pane.source()
     }
 
+    fn wants_new_surfaces(&mut self) -> bool {
+        self.pane.wants_new_surfaces()
+    }
+
     fn stats(&self) -> PaneStats {
         self.pane.stats()
     }

@@ -4,12 +4,11 @@ use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
-use raw_window_handle::{HasDisplayHandle, HasWindowHandle, RawWindowHandle};
+use raw_window_handle::{HasDisplayHandle, HasWindowHandle};
 
+use super::rungs::Display;
 #[cfg(feature = "softbuffer")]
 use super::softbuffer::{SoftbufferPane, SoftbufferWindow};
-use super::wayland::WaylandPane;
-use super::x11::{X11Pane, X11Path};
 use super::{Applied, CopyReason, Fit, Pane, PaneStats, Placement};
 use crate::error::{Error, PaneError};
 use crate::geometry::{Scale, Size};
@@ -21,6 +20,8 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum PanePath {
+    /// The window server reads the child's surfaces (macOS).
+    Layer,
     /// The compositor reads the child's surfaces (Wayland).
     Subsurface,
     /// The child's surfaces are the X server's pixmaps.
@@ -44,22 +45,13 @@ impl PanePath {
 impl fmt::Display for PanePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Layer => "layer of CoreAnimation's, no copy",
             Self::Subsurface => "Wayland subsurface, no copy",
             Self::SharedPixmap => "X11 shared pixmaps, no copy",
             Self::SharedPut => "X11 shared memory, copied by the server",
             Self::Put => "X11, copied by the host",
             Self::Softbuffer => "copied by the host into its window",
         })
-    }
-}
-
-impl From<X11Path> for PanePath {
-    fn from(path: X11Path) -> Self {
-        match path {
-            X11Path::SharedPixmap => Self::SharedPixmap,
-            X11Path::SharedPut => Self::SharedPut,
-            X11Path::Put => Self::Put,
-        }
     }
 }
 
@@ -124,7 +116,7 @@ pub struct PaneWindow {
 }
 
 /// What a window of any toolkit gives.
-trait Handles: HasWindowHandle + HasDisplayHandle {}
+pub(super) trait Handles: HasWindowHandle + HasDisplayHandle {}
 impl<T: HasWindowHandle + HasDisplayHandle + ?Sized> Handles for T {}
 
 impl PaneWindow {
@@ -175,21 +167,10 @@ impl PaneWindow {
         size: Size,
         scale: Scale,
     ) -> Result<WindowPane, Error> {
-        let raw = self.window.window_handle().map_err(|_| PaneError::NoWindow)?.as_raw();
-        let (best, opened) = match raw {
-            RawWindowHandle::Xcb(_) | RawWindowHandle::Xlib(_) => {
-                let pane = X11Pane::new(&*self.window, placement, size, scale);
-                (PanePath::SharedPixmap, pane.map(|pane| Rung::X11(Box::new(pane))))
-            }
-            _ => {
-                let window = Rc::clone(&self.window);
-                let pane = WaylandPane::new(window, placement, size, scale);
-                (PanePath::Subsurface, pane.map(|pane| Rung::Wayland(Box::new(pane))))
-            }
-        };
+        let (best, opened) = Display::open(&self.window, placement, size, scale)?;
         let mut steps = Vec::new();
         let rung = match opened {
-            Ok(rung) => rung,
+            Ok(display) => Rung::Display(display),
             Err(error) => {
                 let reason = reason(&error).ok_or(error)?;
                 let rung = self.copying(placement, size, scale, reason)?;
@@ -263,8 +244,7 @@ pub struct WindowPane {
 
 #[derive(Debug)]
 enum Rung {
-    Wayland(Box<WaylandPane>),
-    X11(Box<X11Pane>),
+    Display(Display),
     #[cfg(feature = "softbuffer")]
     Copy(Box<SoftbufferPane>),
 }
@@ -274,8 +254,7 @@ impl WindowPane {
     #[must_use]
     pub fn path(&self) -> PanePath {
         match &self.rung {
-            Rung::Wayland(_) => PanePath::Subsurface,
-            Rung::X11(pane) => pane.path().into(),
+            Rung::Display(display) => display.path(),
             #[cfg(feature = "softbuffer")]
             Rung::Copy(_) => PanePath::Softbuffer,
         }
@@ -285,11 +264,10 @@ impl WindowPane {
     #[must_use]
     pub fn steps(&self) -> Vec<StepDown> {
         let mut steps = self.steps.clone();
-        if let Rung::X11(pane) = &self.rung
-            && let Some(reason) = pane.path_reason()
+        if let Rung::Display(display) = &self.rung
+            && let Some((from, reason)) = display.step()
         {
-            let (from, to) = (PanePath::SharedPixmap, pane.path().into());
-            steps.push(StepDown { from, to, reason });
+            steps.push(StepDown { from, to: display.path(), reason });
         }
         steps
     }
@@ -298,8 +276,9 @@ impl WindowPane {
     #[must_use]
     pub fn frame_id(&self) -> Option<FrameId> {
         match &self.rung {
-            Rung::X11(pane) => pane.frame_id(),
-            _ => None,
+            Rung::Display(display) => display.frame_id(),
+            #[cfg(feature = "softbuffer")]
+            Rung::Copy(_) => None,
         }
     }
 
@@ -329,8 +308,7 @@ impl WindowPane {
 impl Rung {
     fn pane(&self) -> &dyn Pane {
         match self {
-            Self::Wayland(pane) => &**pane,
-            Self::X11(pane) => &**pane,
+            Self::Display(display) => display.pane(),
             #[cfg(feature = "softbuffer")]
             Self::Copy(pane) => &**pane,
         }
@@ -338,8 +316,7 @@ impl Rung {
 
     fn pane_mut(&mut self) -> &mut dyn Pane {
         match self {
-            Self::Wayland(pane) => &mut **pane,
-            Self::X11(pane) => &mut **pane,
+            Self::Display(display) => display.pane_mut(),
             #[cfg(feature = "softbuffer")]
             Self::Copy(pane) => &mut **pane,
         }
@@ -399,6 +376,10 @@ impl Pane for WindowPane {
 
     fn source(&self) -> Option<BorrowedFd<'_>> {
         self.retired.as_ref().unwrap_or(&self.rung).pane().source()
+    }
+
+    fn wants_new_surfaces(&mut self) -> bool {
+        self.rung.pane_mut().wants_new_surfaces()
     }
 
     fn stats(&self) -> PaneStats {

@@ -1,9 +1,23 @@
 //! Where frames are shown: a part of the host's own window.
 
+#[cfg(all(target_os = "macos", feature = "calayer"))]
+mod calayer;
+// What decides about layers is tested everywhere.
+#[cfg(any(test, all(target_os = "macos", feature = "calayer")))]
+mod draining;
 mod headless;
-#[cfg(all(target_os = "linux", feature = "wayland", feature = "x11"))]
+#[cfg(any(
+    all(target_os = "linux", feature = "wayland", feature = "x11"),
+    all(target_os = "macos", feature = "calayer")
+))]
 mod ladder;
-#[cfg(all(target_os = "linux", feature = "softbuffer"))]
+#[cfg(any(test, all(target_os = "macos", feature = "calayer")))]
+mod points;
+#[cfg(all(target_os = "linux", feature = "wayland", feature = "x11"))]
+mod rungs_linux;
+#[cfg(all(target_os = "macos", feature = "calayer"))]
+mod rungs_macos;
+#[cfg(all(any(target_os = "linux", target_os = "macos"), feature = "softbuffer"))]
 mod softbuffer;
 mod stats;
 mod ticker;
@@ -15,17 +29,30 @@ mod x11;
 
 use std::os::fd::BorrowedFd;
 
-#[cfg(all(target_os = "linux", any(feature = "softbuffer", feature = "x11")))]
+#[cfg(all(target_os = "linux", feature = "wayland", feature = "x11"))]
+use rungs_linux as rungs;
+#[cfg(all(target_os = "macos", feature = "calayer"))]
+use rungs_macos as rungs;
+
+#[cfg(any(
+    all(target_os = "linux", any(feature = "softbuffer", feature = "x11")),
+    all(target_os = "macos", any(feature = "calayer", feature = "softbuffer"))
+))]
 use crate::error::CopyReason;
 use crate::error::Error;
 use crate::geometry::{Scale, Size};
 use crate::surface::Lease;
 use crate::time::Timestamp;
 
+#[cfg(all(target_os = "macos", feature = "calayer"))]
+pub use calayer::CaLayerPane;
 pub use headless::HeadlessPane;
-#[cfg(all(target_os = "linux", feature = "wayland", feature = "x11"))]
+#[cfg(any(
+    all(target_os = "linux", feature = "wayland", feature = "x11"),
+    all(target_os = "macos", feature = "calayer")
+))]
 pub use ladder::{PanePath, PaneWindow, StepDown, WindowPane};
-#[cfg(all(target_os = "linux", feature = "softbuffer"))]
+#[cfg(all(any(target_os = "linux", target_os = "macos"), feature = "softbuffer"))]
 pub use softbuffer::{SoftbufferPane, SoftbufferWindow};
 pub use stats::PaneStats;
 #[cfg(all(target_os = "linux", feature = "wayland"))]
@@ -169,6 +196,13 @@ pub trait Pane {
     /// long as the pane lives.
     fn source(&self) -> Option<BorrowedFd<'_>> {
         None
+    }
+
+    /// Whether the child is to draw into new surfaces from now on: one of those
+    /// that it has stays in use by the display, and never comes back. Asked after
+    /// `poll_tick`; said once for each set of surfaces.
+    fn wants_new_surfaces(&mut self) -> bool {
+        false
     }
 
     /// What became of the frames.

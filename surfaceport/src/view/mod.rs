@@ -354,6 +354,11 @@ impl<P: Pane> View<P> {
                 self.catches_up = true;
                 self.tick = Some(time);
             }
+            if self.pane.wants_new_surfaces() {
+                // A child answers every request by a set of new ones.
+                self.resizing = Some(self.session.configure(self.pane.size(), self.pane.scale())?);
+                self.answered_by = None;
+            }
         }
         self.pass_tick();
         self.session.set_wants_frames(self.ready || self.fresh.is_some());
@@ -369,7 +374,9 @@ impl<P: Pane> View<P> {
     pub fn dispatch(&mut self) -> Result<Option<Event>, Error> {
         for _ in 0..ROUNDS {
             self.tick()?;
-            if let Some(at) = self.pane.next_wake().filter(|_| !self.hidden) {
+            // A pane with a connection has things to do while it is hidden, too.
+            let wakes = !self.hidden || self.source.is_some();
+            if let Some(at) = self.pane.next_wake().filter(|_| wakes) {
                 self.session.wake_at(at);
             }
             match self.session.dispatch()? {

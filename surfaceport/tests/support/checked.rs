@@ -122,6 +122,10 @@ impl<P: Pane> Pane for Checked<P> {
         self.inner.source()
     }
 
+    fn wants_new_surfaces(&mut self) -> bool {
+        self.inner.wants_new_surfaces()
+    }
+
     fn stats(&self) -> PaneStats {
         self.inner.stats()
     }

@@ -90,6 +90,8 @@ pub(super) const SYNC: &str = "surfaceport/src/sync.rs";
 pub(super) const UNSAFE: &[(&str, &str)] = &[
     ("surfaceport/src/sys/linux/", "system calls that rustix leaves unsafe"),
     ("surfaceport/src/sys/macos/kern/apple.rs", "the calls of Apple's libraries"),
+    ("surfaceport/src/os/macos/", "pointers of CoreFoundation, CoreGraphics and Metal"),
+    ("surfaceport/src/pane/calayer/", "the toolkit's view, and what the display link calls"),
     ("surfaceport/src/page.rs", "atomics in a mapping"),
     ("surfaceport/src/surface.rs", "pixels in a mapping"),
     ("surfaceport/src/pane/wayland/server.rs", "the toolkit's wl_display and wl_surface"),
