@@ -417,3 +417,6 @@ impl SurfaceDescriptor {
         self.stride as u64 * self.size.height as u64
     }
 }
+
+#[cfg(test)]
+mod tests;

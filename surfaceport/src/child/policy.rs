@@ -11,6 +11,7 @@ use crate::sandbox::Sandbox;
 /// |---|---|
 /// | memory of all live surfaces | 1 GiB |
 /// | size of a surface | 16384 x 16384 |
+/// | surfaces | 16 in each of two generations; not to be changed |
 /// | time until Hello | 10 s |
 /// | messages that are listened to | 2,000 a second, 500 at once |
 /// | time without a sign of life | 5 s |

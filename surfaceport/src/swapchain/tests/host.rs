@@ -13,18 +13,18 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// What a host knows: all of it is private memory.
 #[derive(Clone, Copy, Debug)]
-struct State {
-    mode: PresentMode,
-    slots: u8,
+pub(super) struct State {
+    pub(super) mode: PresentMode,
+    pub(super) slots: u8,
     /// Held slots.
-    held: u32,
+    pub(super) held: u32,
     /// Last frame taken, and the newest known.
-    last: u64,
-    newest: u64,
+    pub(super) last: u64,
+    pub(super) newest: u64,
 }
 
 impl State {
-    fn host(&self) -> Host {
+    pub(super) fn host(&self) -> Host {
         Host::at(self.slots, self.mode, self.last, self.newest)
     }
 
@@ -33,7 +33,7 @@ impl State {
     }
 }
 
-const SPAN: u64 = 1 << 38;
+pub(super) const SPAN: u64 = 1 << 38;
 
 /// The slot field: 0, or a slot + 1.
 fn field_of(word: u64) -> u64 {
@@ -42,7 +42,7 @@ fn field_of(word: u64) -> u64 {
 
 /// The table of violations of a word in PROTOCOL.md, line by line: the first
 /// that fits. `Ok` is the frame's slot and whole sequence.
-fn rule(state: &State, word: u64) -> Result<(u8, u64), Violation> {
+pub(super) fn rule(state: &State, word: u64) -> Result<(u8, u64), Violation> {
     let given_back = |slot: u64| (word >> slot) % 2 == 1;
     let slots = u64::from(state.slots);
     let field = field_of(word);

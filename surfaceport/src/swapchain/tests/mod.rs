@@ -10,6 +10,7 @@
 )]
 
 mod beside;
+mod edges;
 mod feedback;
 mod host;
 mod model;

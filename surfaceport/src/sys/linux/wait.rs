@@ -81,7 +81,8 @@ impl WaitSet {
     }
 
     /// Removes a source. Closing it would not do: the peer may hold the same
-    /// description open, and epoll would go on reporting it.
+    /// description open, and epoll would go on reporting it. Nor would a change to
+    /// no events, for a while: a peer's end is always reported (epoll_ctl(2)).
     pub(crate) fn remove(&self, source: Source<'_>) {
         let _gone = epoll::delete(&self.epoll, source);
     }
