@@ -236,6 +236,67 @@ fn children_that_are_killed_leave_nothing_of_theirs() {
     assert!(restarts >= kills - 2);
 }
 
+/// Looks at each frame that is taken, twice, in either mode, while children are
+/// killed at any moment: in fifo each frame that was presented is among them.
+fn each_is_whole(number: u64, size: Size, most_of_one: u64) {
+    let start_of = |fifo: bool| {
+        let restart = Restart::default()
+            .limit(u32::MAX)
+            .window(Duration::from_millis(1))
+            .delay(Duration::from_micros(10));
+        let command = start("free").env("SIZE", size.to_string()).env("SLOTS", "3");
+        Session::spawn(command.env("FIFO", u8::from(fifo).to_string()).restart(restart)).unwrap()
+    };
+    let began = Instant::now();
+    let (mut random, mut kills, mut unseen) = (Random::new(17), 0, 0);
+    for fifo in [true, false] {
+        let mut session = start_of(fifo);
+        let mut seen = Observer::default();
+        let (mut all, mut left) = (0, 1 + random.below(most_of_one));
+        while all < number / 2 {
+            let frame = session.next_frame(WATCHDOG).unwrap().expect("a frame in time");
+            if frame.child_pid() != seen.pid {
+                seen.assert_clean();
+                seen = Observer { pid: frame.child_pid(), ..Observer::default() };
+            }
+            assert!(!fifo || frame.id().sequence == seen.last + 1, "{seen:?}");
+            seen.took(&frame);
+            seen.look(&frame);
+            all += 1;
+            left -= 1;
+            if left == 0 {
+                // What it has presented by then is still to be looked at.
+                session.kill_child();
+                kills += 1;
+                left = 1 + random.below(most_of_one);
+            }
+        }
+        seen.assert_clean();
+        session.close_child(Deadline::NOW);
+        let counts = Counts::from(session.stats());
+        assert!(counts.is_settled(), "{counts:?}");
+        assert!(counts.shown >= number / 2);
+        unseen += counts.superseded;
+    }
+    println!(
+        "{size}: {number} frames looked at twice, half of them in fifo, {unseen} superseded by \
+         others in mailbox, {kills} children killed, in {:?}: 0 torn, stale or foreign",
+        began.elapsed()
+    );
+}
+
+#[test]
+fn each_small_frame_is_whole() {
+    let number = parameter("NUMBER", scaled(200_000));
+    each_is_whole(number, Size::new(64, 64), number / 100);
+}
+
+#[test]
+fn each_large_frame_is_whole() {
+    let number = parameter("NUMBER", scaled(500));
+    each_is_whole(number, Size::new(1920, 1080), number / 10);
+}
+
 /// A child that changes a few rectangles of a picture, says so, and draws into
 /// its canvas only what changed since the canvas was drawn last.
 fn repaint() -> Result<(), Error> {

@@ -4,12 +4,14 @@ use crate::project::{self, Checked, Verdict};
 use crate::run;
 
 /// The name on the command line; the file of tests, the test, and what it is told.
-const FIGURES: [(&str, &str, &str); 6] = [
+const FIGURES: [(&str, &str, &str); 8] = [
     ("restarts", "hostile", "one_figure"),
     ("deaths", "hostile", "one_figure"),
     ("neighbours", "hostile", "one_figure"),
     ("small-frames", "frames", "a_million_small_frames"),
     ("large-frames", "frames", "five_thousand_large_frames"),
+    ("each-small-frame", "frames", "each_small_frame_is_whole"),
+    ("each-large-frame", "frames", "each_large_frame_is_whole"),
     ("kills", "frames", "children_that_are_killed_leave_nothing_of_theirs"),
 ];
 
