@@ -2,7 +2,7 @@
 //! in every way of the table, against a real host with two well-behaved children
 //! beside it.
 //!
-//! `cargo xtask hostile --rounds 1000`, `--only NAME`, `--list`. The table is in
+//! `cargo xtask hostile --rounds 1000 --hosts 4`, `--only NAME`, `--list`. The table is in
 //! `misbehave/behaviours/`, its documentation, `docs/hostile-child.md`, is made of it.
 #![allow(missing_docs, unreachable_pub, reason = "a test")]
 
@@ -10,7 +10,7 @@ mod misbehave;
 mod support;
 
 use misbehave::bad::Bad;
-use misbehave::{bad, behaviours, faults, figures, host, page, table};
+use misbehave::{bad, behaviours, faults, figures, gaps, host, page, table};
 use table::{Behaviour, Start};
 
 /// Which behaviour a process is started for.
@@ -49,7 +49,13 @@ fn every_behaviour() {
         println!("not run: a child that crashes exits by itself under AddressSanitizer");
         return;
     }
-    println!("{}", support::trace::run_alone("suffering host", &[]));
+    // Each of several hosts takes its part of the rounds.
+    let hosts = support::parameter("HOSTILE_HOSTS", 1);
+    std::thread::scope(|scope| {
+        for _ in 0..hosts {
+            scope.spawn(|| println!("{}", support::trace::run_alone("suffering host", &[])));
+        }
+    });
 }
 
 fn suffering_host() -> Result<(), surfaceport::Error> {
@@ -129,7 +135,7 @@ fn the_tests_that_are_named_exist() {
         assert!(test_above, "{test} in {file}.rs is no test");
         named += 1;
     }
-    assert!(named >= 30, "{named}");
+    assert!(named >= 35, "{named}");
 }
 
 /// The page says what the table says. With `HOSTILE_WRITE` it is written anew.

@@ -10,6 +10,9 @@ pub(crate) struct Options {
     /// How often each behaviour is tried
     #[arg(long, value_name = "N", default_value_t = 10)]
     rounds: u64,
+    /// So many hosts at once, each with its part of the rounds
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    hosts: u64,
     /// Only this one
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -37,7 +40,9 @@ pub(crate) fn run(options: &Options) -> Checked {
     } else if options.write {
         command.arg("the_page_is_the_table").env("HOSTILE_WRITE", "1");
     } else {
-        command.arg("every_behaviour").env("HOSTILE_ROUNDS", options.rounds.to_string());
+        let each = options.rounds.div_ceil(options.hosts);
+        command.arg("every_behaviour").env("HOSTILE_ROUNDS", each.to_string());
+        command.env("HOSTILE_HOSTS", options.hosts.to_string());
         if let Some(only) = &options.only {
             command.env("HOSTILE_ONLY", only);
         }
@@ -46,6 +51,10 @@ pub(crate) fn run(options: &Options) -> Checked {
     if options.list || options.write {
         return Ok(Verdict::passed("the table"));
     }
-    let report = output.lines().find(|line| line.contains(" times hostile, "));
-    report.map(Verdict::passed).ok_or_else(|| "no behaviour was tried".to_owned())
+    let reports = output.lines().filter(|line| line.contains(" times hostile, "));
+    let reports: Vec<&str> = reports.collect();
+    if (reports.len() as u64) < options.hosts {
+        return Err("no behaviour was tried".to_owned());
+    }
+    Ok(Verdict::passed(reports.join("; ")))
 }

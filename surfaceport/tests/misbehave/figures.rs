@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use rustix::time::{ClockId, clock_gettime};
 use surfaceport::{Damage, Deadline, Error, Event, Renderer, Restart, Session};
 
+use super::gaps::Gaps;
 use super::host::{Holdings, Host, resident};
 use crate::support::counts::Random;
 use crate::support::raw::{Raw, Setup, packet};
@@ -112,7 +113,7 @@ pub fn neighbours() {
         Duration::new(used.tv_sec.cast_unsigned(), u32::try_from(used.tv_nsec).unwrap())
     };
     let mut host = Host::new();
-    let mut gaps = [Vec::new(), Vec::new()];
+    let mut gaps = [Gaps::default(), Gaps::default()];
     let mut used = [Duration::ZERO; 2];
     const TURN: Duration = Duration::from_secs(2);
     for turn in 0..2 * rounds {
@@ -120,17 +121,13 @@ pub fn neighbours() {
         let mut sessions: Vec<_> =
             flooded.then(|| Session::spawn(start("flood")).unwrap()).into_iter().collect();
         // Not its start.
-        let measured = host.observe(&mut sessions, Duration::from_millis(300), None);
-        drop(measured);
+        host.observe(&mut sessions, Duration::from_millis(300));
         let before = cpu();
-        let seen = host.observe(&mut sessions, TURN, Some(()));
+        let seen = host.observe(&mut sessions, TURN);
         used[usize::from(flooded)] += cpu() - before;
-        gaps[usize::from(flooded)].extend(seen);
+        gaps[usize::from(flooded)].add(&seen);
     }
-    let p99 = gaps.map(|mut gaps| {
-        gaps.sort();
-        gaps[gaps.len() * 99 / 100]
-    });
+    let p99 = gaps.map(|gaps| gaps.percentile(99));
     let share = used.map(|used| 100.0 * used.as_secs_f64() / (TURN * rounds).as_secs_f64());
     println!(
         "{rounds} turns of {TURN:?}: 99th percentile of the neighbours' frame interval {:?} alone, \

@@ -4,9 +4,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::Pid;
 use surfaceport::{Command, Event, Exit, ExitReason, Frame, Listener, Session, Violation};
 
 use crate::bad::ALIVE;
+use crate::gaps::Gaps;
 use crate::support::counts::Observer;
 use crate::support::{
     hash, is_instrumented, name_directory, open_fds, start, start_plain, watchdog,
@@ -31,7 +33,7 @@ pub struct Neighbour {
     observer: Observer,
     pixels: Vec<u8>,
     last: Instant,
-    pub gaps: Vec<Duration>,
+    pub gaps: Gaps,
 }
 
 impl Neighbour {
@@ -39,7 +41,7 @@ impl Neighbour {
         let session = Session::spawn(start("paced")).unwrap();
         let observer = Observer { pid: session.child_pid(), ..Observer::default() };
         let pixels = vec![0; 64 * 64 * 4];
-        Self { session, observer, pixels, last: Instant::now(), gaps: Vec::new() }
+        Self { session, observer, pixels, last: Instant::now(), gaps: Gaps::default() }
     }
 
     fn attend(&mut self) {
@@ -70,7 +72,7 @@ impl Neighbour {
         self.observer.last = order;
         self.observer.assert_clean();
         let now = Instant::now();
-        self.gaps.push(now - self.last);
+        self.gaps.note(now - self.last);
         self.last = now;
     }
 }
@@ -115,6 +117,14 @@ fn processes() -> impl Iterator<Item = Process> {
     })
 }
 
+/// Whether anything of a process group still runs, or could.
+fn is_left(group: u32) -> bool {
+    let number = Pid::from_raw(group.cast_signed()).unwrap();
+    // The dead that nobody has waited for yet are among those of the kernel's answer.
+    rustix::process::test_kill_process_group(number).is_ok()
+        && processes().any(|one| one.group == group && !matches!(one.state, 'Z' | 'X'))
+}
+
 /// What became of one bad child, or of all that one peer connected as.
 #[derive(Debug, Default)]
 struct Fate {
@@ -148,6 +158,8 @@ pub struct Host {
     next_tick: Instant,
     listener: Listener,
     name: String,
+    /// What was there after the last behaviour.
+    holdings: Option<Holdings>,
     resident: Vec<u64>,
     done: u64,
 }
@@ -160,6 +172,7 @@ impl Host {
             next_tick: Instant::now(),
             listener: Listener::bind(&name).unwrap(),
             name,
+            holdings: None,
             resident: Vec::new(),
             done: 0,
         };
@@ -170,7 +183,7 @@ impl Host {
     /// Runs one behaviour, and holds the host to what the table says.
     pub fn suffer(&mut self, behaviour: &Behaviour) {
         let _watchdog = watchdog(behaviour.name);
-        let before = Holdings::count();
+        let before = self.holdings.take().unwrap_or_else(Holdings::count);
         let shown = self.neighbours.each_ref().map(|one| one.observer.taken);
         if behaviour.start == Start::Peer {
             self.suffer_peer(behaviour);
@@ -184,6 +197,7 @@ impl Host {
         loop {
             let after = Holdings::count();
             if after == before {
+                self.holdings = Some(after);
                 break;
             }
             let name = behaviour.name;
@@ -213,7 +227,7 @@ impl Host {
         drop(sessions);
         drop(fate);
         let until = Instant::now() + patience();
-        while processes().any(|one| one.group == pid && !matches!(one.state, 'Z' | 'X')) {
+        while is_left(pid) {
             assert!(Instant::now() < until, "{name}: something is left of its group");
             self.turn(&mut []);
         }
@@ -331,23 +345,24 @@ impl Host {
     }
 
     /// Shows the neighbours for so long beside other children, whose events are
-    /// thrown away; the intervals between the neighbours' frames, if wanted.
-    pub fn observe(
-        &mut self,
-        others: &mut [Session],
-        time: Duration,
-        wanted: Option<()>,
-    ) -> Vec<Duration> {
+    /// thrown away; the intervals between the neighbours' frames.
+    pub fn observe(&mut self, others: &mut [Session], time: Duration) -> Gaps {
         let until = Instant::now() + time;
-        self.neighbours.iter_mut().for_each(|one| one.gaps.clear());
+        self.neighbours.iter_mut().for_each(|one| one.gaps = Gaps::default());
         while Instant::now() < until {
             self.turn(others);
             for one in &mut *others {
                 while one.dispatch().unwrap().is_some() {}
             }
         }
-        let seen = self.neighbours.iter().flat_map(|one| &one.gaps).copied();
-        wanted.map(|()| seen.collect()).unwrap_or_default()
+        self.gaps()
+    }
+
+    /// The intervals between the neighbours' frames.
+    fn gaps(&self) -> Gaps {
+        let mut all = Gaps::default();
+        self.neighbours.iter().for_each(|one| all.add(&one.gaps));
+        all
     }
 
     fn let_neighbours_show(&mut self, frames: u64) {
@@ -367,15 +382,14 @@ impl Host {
     }
 
     pub fn report(&self) -> String {
-        let mut gaps: Vec<_> = self.neighbours.iter().flat_map(|one| &one.gaps).copied().collect();
-        gaps.sort();
-        let p99 = gaps[gaps.len() * 99 / 100];
+        let gaps = self.gaps();
         let grown = self.resident.last().unwrap().saturating_sub(self.resident[0]) >> 10;
         format!(
             "{} times hostile, 0 host failures; the neighbours' {} frames: 99th percentile of the \
-             interval {p99:?}; {grown} KiB more resident than after the first round",
+             interval {:?}; {grown} KiB more resident than after the first round",
             self.done,
-            gaps.len()
+            gaps.count(),
+            gaps.percentile(99)
         )
     }
 }
