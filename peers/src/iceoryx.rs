@@ -7,6 +7,7 @@ use iceoryx2::port::notifier::Notifier;
 use iceoryx2::port::publisher::Publisher;
 use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude::*;
+use iceoryx2::service::port_factory::{event, publish_subscribe};
 use surfaceport_bench::{
     Child, ChildArguments, Delivery, Failure, Host, PATIENCE, Run, Start, Started, Subject, Touch,
     Wait, look, read, write,
@@ -33,14 +34,28 @@ impl Services {
         Ok(format!("{}/{what}", self.name).as_str().try_into()?)
     }
 
+    fn events(&self, what: &str) -> Result<event::PortFactory<Service>, Failure> {
+        Ok(self.node.service_builder(&self.name(what)?).event().open_or_create()?)
+    }
+
     fn notifier(&self, what: &str) -> Result<Notifier<Service>, Failure> {
-        let service = self.node.service_builder(&self.name(what)?).event().open_or_create()?;
-        Ok(service.notifier_builder().create()?)
+        Ok(self.events(what)?.notifier_builder().create()?)
     }
 
     fn listener(&self, what: &str) -> Result<Listener<Service>, Failure> {
-        let service = self.node.service_builder(&self.name(what)?).event().open_or_create()?;
-        Ok(service.listener_builder().create()?)
+        Ok(self.events(what)?.listener_builder().create()?)
+    }
+
+    fn samples(
+        &self,
+        what: &str,
+        delivery: Delivery,
+    ) -> Result<publish_subscribe::PortFactory<Service, [u8], ()>, Failure> {
+        let builder = self.node.service_builder(&self.name(what)?).publish_subscribe::<[u8]>();
+        Ok(builder
+            .enable_safe_overflow(delivery == Delivery::Newest)
+            .subscriber_max_buffer_size(depth(delivery))
+            .open_or_create()?)
     }
 
     fn publisher(
@@ -49,14 +64,8 @@ impl Services {
         delivery: Delivery,
         len: usize,
     ) -> Result<Publisher<Service, [u8], ()>, Failure> {
-        let service = self
-            .node
-            .service_builder(&self.name(what)?)
-            .publish_subscribe::<[u8]>()
-            .enable_safe_overflow(delivery == Delivery::Newest)
-            .subscriber_max_buffer_size(depth(delivery))
-            .open_or_create()?;
-        let builder = service.publisher_builder().initial_max_slice_len(len);
+        let builder = self.samples(what, delivery)?;
+        let builder = builder.publisher_builder().initial_max_slice_len(len);
         Ok(builder.backpressure_strategy(BackpressureStrategy::RetryUntilDelivered).create()?)
     }
 
@@ -65,14 +74,7 @@ impl Services {
         what: &str,
         delivery: Delivery,
     ) -> Result<Subscriber<Service, [u8], ()>, Failure> {
-        let service = self
-            .node
-            .service_builder(&self.name(what)?)
-            .publish_subscribe::<[u8]>()
-            .enable_safe_overflow(delivery == Delivery::Newest)
-            .subscriber_max_buffer_size(depth(delivery))
-            .open_or_create()?;
-        Ok(service.subscriber_builder().create()?)
+        Ok(self.samples(what, delivery)?.subscriber_builder().create()?)
     }
 }
 

@@ -1,14 +1,13 @@
 //! The experiments: which runs, and which figure of each.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::time::Duration;
 
-use surfaceport::Size;
-
-use crate::measure::{Length, Sample};
-use crate::run::{Delivery, Placement, Run, Task, Touch, Wait};
-use crate::subject::{Failure, Subject};
-use crate::{measure, subject};
+use crate::measure::{self, Length, Sample};
+use crate::results::{Brief, Table};
+use crate::run::Run;
+use crate::subject::{self, Failure, Subject};
+use crate::target::Target;
 
 /// A subject with its type forgotten, so that it stands in a table.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +31,10 @@ impl Entry {
 }
 
 /// The subjects that need nothing but the system.
-pub const OWN: [Entry; 8] = [
+pub const OWN: [Entry; 10] = [
     Entry::of::<subject::Surfaceport>(),
+    Entry::of::<subject::BareWord>(),
+    Entry::of::<subject::StampedWord>(),
     Entry::of::<subject::OneWord>(),
     Entry::of::<subject::Futex>(),
     Entry::of::<subject::FutexFlag>(),
@@ -43,52 +44,90 @@ pub const OWN: [Entry; 8] = [
     Entry::of::<subject::SocketCopy>(),
 ];
 
-/// Which figure of a sample an experiment is about.
+/// A figure of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Figure {
+pub(crate) enum Figure {
     /// One way, the median, ns.
     OneWay,
+    /// One way, of a hundred the slowest but one, ns.
+    Slow,
     /// Frames taken a second.
     Taken,
     /// Frames handed over a second.
     Published,
     /// Processor time of both sides for a frame, µs.
     Cpu,
-    /// Frames of more than one piece, of a million.
+    /// Frames of more than one piece.
     Torn,
+    /// Frames that were looked at for that.
+    Looked,
+    /// Memory of both sides beyond the surfaces, KiB.
+    Memory,
+    /// Pieces of shared memory mapped more than once in a process.
+    Twice,
 }
 
 impl Figure {
+    /// All of them.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::OneWay,
+        Self::Slow,
+        Self::Taken,
+        Self::Published,
+        Self::Cpu,
+        Self::Torn,
+        Self::Looked,
+        Self::Memory,
+        Self::Twice,
+    ];
+
     /// Of a sample.
     #[must_use]
-    pub fn of(self, sample: &Sample) -> f64 {
+    pub(crate) fn of(self, sample: &Sample) -> f64 {
+        let of_both = |host: u64, child: u64| (host + child) as f64;
         match self {
             Self::OneWay => sample.percentile(50),
+            Self::Slow => sample.percentile(99),
             Self::Taken => sample.taken_per_second(),
             Self::Published => sample.published_per_second(),
             Self::Cpu => sample.cpu_us_per_frame(),
-            Self::Torn => sample.torn as f64 * 1e6 / sample.host.frames as f64,
+            Self::Torn => sample.torn as f64,
+            Self::Looked => sample.host.frames as f64,
+            Self::Memory => of_both(sample.host.memory_kib, sample.child.memory_kib),
+            Self::Twice => of_both(sample.host.mapped_twice, sample.child.mapped_twice),
         }
     }
 
     /// What it is, with its unit.
     #[must_use]
-    pub fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Self::OneWay => "one way p50, ns",
+            Self::Slow => "p99, ns",
             Self::Taken => "taken, frames/s",
             Self::Published => "handed over, frames/s",
             Self::Cpu => "processor time of both, µs/frame",
-            Self::Torn => "torn in a million",
+            Self::Torn => "torn frames",
+            Self::Looked => "of",
+            Self::Memory => "memory of both beyond the surfaces, KiB",
+            Self::Twice => "mapped twice",
         }
+    }
+
+    /// Whether the rounds' figures add up; of the others the median counts.
+    #[must_use]
+    pub(crate) fn adds_up(self) -> bool {
+        matches!(self, Self::Torn | Self::Looked | Self::Twice)
     }
 }
 
 /// One line of the plan.
 #[derive(Clone, Debug)]
-pub struct Experiment {
+pub(crate) struct Experiment {
     /// As it is called.
     pub name: &'static str,
+    /// Experiments of one group are run round by round together.
+    pub group: &'static str,
     /// The run.
     pub run: Run,
     /// How long each is.
@@ -97,178 +136,73 @@ pub struct Experiment {
     pub figures: &'static [Figure],
     /// The subject of which the others are multiples.
     pub base: &'static str,
-}
-
-/// All of them. `scale` makes the runs longer or shorter.
-#[must_use]
-pub fn plan(scale: f64) -> Vec<Experiment> {
-    let frames = |frames: f64| (frames * scale).max(50.0) as u64;
-    let length = |count: f64, seconds: f64| Length {
-        warm_up: frames(count / 10.0),
-        frames: frames(count),
-        time: Duration::from_secs_f64((seconds * scale).max(0.2)),
-    };
-    let base = Run { size: Size::new(640, 480), ..Run::default() };
-    let mut plan = Vec::new();
-    let mut add = |name, run, length, figures, base| {
-        plan.push(Experiment { name, run, length, figures, base });
-    };
-    for (name, placement) in [
-        ("hand-off, asleep, one core", Placement::OneCore),
-        ("hand-off, asleep, a core each", Placement::CoreEach),
-        ("hand-off, asleep, placed by the scheduler", Placement::Scheduler),
-    ] {
-        let run = Run { placement, ..base.clone() };
-        add(name, run, length(20_000.0, 2.0), &[Figure::OneWay, Figure::Cpu], "raw futex");
-    }
-    for (name, touch) in [
-        ("hand-off, awake, nothing written", Touch::Nothing),
-        ("hand-off, awake, 64 bytes written", Touch::Stamp),
-    ] {
-        let run = Run { wait: Wait::Awake, placement: Placement::CoreEach, touch, ..base.clone() };
-        add(name, run, length(500_000.0, 1.0), &[Figure::OneWay], "one atomic word");
-    }
-    for (name, delivery, touch, base_name) in [
-        ("rate, newest wins", Delivery::Newest, Touch::Nothing, "swap message"),
-        ("rate, every frame", Delivery::Every, Touch::Nothing, "bare ring"),
-    ] {
-        let run = Run {
-            task: Task::Flood,
-            wait: Wait::Awake,
-            placement: Placement::CoreEach,
-            delivery,
-            touch,
-            ..base.clone()
-        };
-        let figures: &[Figure] = &[Figure::Published, Figure::Taken];
-        add(name, run, length(2_000_000.0, 1.0), figures, base_name);
-    }
-    for (name, width, height) in [
-        ("hand-off of 64x64, asleep", 64, 64),
-        ("hand-off of 1920x1080, asleep", 1920, 1080),
-        ("hand-off of 7680x4320, asleep", 7680, 4320),
-    ] {
-        let size = Size::new(width, height);
-        let (placement, touch) = (Placement::OneCore, Touch::Stamp);
-        let run = Run { size, placement, touch, ..base.clone() };
-        add(name, run, length(10_000.0, 1.0), &[Figure::OneWay], "raw futex");
-    }
-    for (name, width, height) in [
-        ("whole frames written and read, 1920x1080", 1920, 1080),
-        ("whole frames written and read, 3840x2160", 3840, 2160),
-        ("whole frames written and read, 7680x4320", 7680, 4320),
-    ] {
-        let run = Run {
-            task: Task::Flood,
-            delivery: Delivery::Every,
-            touch: Touch::Whole,
-            size: Size::new(width, height),
-            ..base.clone()
-        };
-        let megapixels = f64::from(width * height) / 1e6;
-        let length = length(2000.0 / megapixels, 2.0);
-        add(name, run, length, &[Figure::Taken, Figure::Torn], "bare ring");
-    }
-    for (name, fps) in
-        [("60 frames a second, 1920x1080", 60), ("120 frames a second, 1920x1080", 120)]
-    {
-        let run = Run {
-            task: Task::Paced(fps),
-            touch: Touch::Stamp,
-            size: Size::new(1920, 1080),
-            ..base.clone()
-        };
-        let length = length(f64::from(fps) * 3.0, 5.0);
-        add(name, run, length, &[Figure::OneWay, Figure::Cpu], "raw futex");
-    }
-    for (name, task, keep) in [
-        ("torn, child as fast as it can", Task::Flood, 0),
-        ("torn, 60 a second, each kept 20 ms", Task::Paced(60), 20),
-        ("torn, 120 a second, each kept 12 ms", Task::Paced(120), 12),
-    ] {
-        let size = Size::new(1920, 1080);
-        let run = Run { task, touch: Touch::Whole, size, keep_ms: keep, ..base.clone() };
-        add(name, run, length(200.0, 3.0), &[Figure::Torn, Figure::Taken], "surfaceport");
-    }
-    plan
-}
-
-/// What a subject gave in all rounds of an experiment.
-#[derive(Clone, Debug)]
-pub struct Line {
-    /// The subject.
-    pub subject: &'static str,
-    /// For each figure of the experiment: the median over the rounds.
-    pub medians: Vec<f64>,
-    /// And the median of its multiples of the base's.
-    pub ratios: Vec<f64>,
-    /// One way, ns, of all rounds, sorted; for the plot.
-    pub one_way_ns: Vec<u64>,
-}
-
-/// What an experiment gave.
-#[derive(Clone, Debug)]
-pub struct Table {
-    /// The experiment.
-    pub experiment: Experiment,
-    /// The subjects that can do it.
-    pub lines: Vec<Line>,
+    /// What it is to show.
+    pub targets: &'static [Target],
 }
 
 /// The middle one; of an even number the upper.
 #[must_use]
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.retain(|value| !value.is_nan());
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.retain(|value| value.is_finite());
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Runs an experiment: all subjects in each round, another one first each time.
+/// Runs the experiments of a group: all subjects of all of them in each round,
+/// another one first each time.
 ///
 /// # Errors
 ///
-/// If a subject could not be run.
-pub fn run(experiment: &Experiment, subjects: &[Entry], rounds: usize) -> Result<Table, Failure> {
-    let able: Vec<&Entry> = subjects.iter().filter(|entry| (entry.can)(&experiment.run)).collect();
-    let mut samples: Vec<Vec<Sample>> = able.iter().map(|_| Vec::new()).collect();
+/// If a subject of ours could not be run.
+pub(crate) fn run(
+    group: &[Experiment],
+    subjects: &[Entry],
+    rounds: usize,
+) -> Result<Vec<Table>, Failure> {
+    let mut turns: Vec<(usize, &Experiment, &Entry)> = Vec::new();
+    for (index, experiment) in group.iter().enumerate() {
+        let able = subjects.iter().filter(|entry| (entry.can)(&experiment.run));
+        turns.extend(able.map(|entry| (index, experiment, entry)));
+    }
+    let mut tables: Vec<Table> = group
+        .iter()
+        .map(|experiment| Table {
+            name: experiment.name.to_owned(),
+            run: experiment.run.to_argument(),
+            subjects: Vec::new(),
+            rounds: vec![BTreeMap::new(); rounds],
+            notes: Vec::new(),
+        })
+        .collect();
+    for (index, _, entry) in &turns {
+        if let Some(table) = tables.get_mut(*index) {
+            table.subjects.push(entry.name.to_owned());
+        }
+    }
     for round in 0..rounds {
-        for turn in 0..able.len() {
-            let index = (round + turn) % able.len();
-            let (Some(entry), Some(samples)) = (able.get(index), samples.get_mut(index)) else {
+        for turn in 0..turns.len() {
+            let Some((index, experiment, entry)) = turns.get((round + turn) % turns.len()) else {
                 continue;
             };
             eprint!("\r\x1b[K{}: round {} of {rounds}: {}", experiment.name, round + 1, entry.name);
             let _shown = std::io::stderr().flush();
-            let sample = (entry.host)(&experiment.run, experiment.length)
-                .map_err(|error| format!("{}: {}: {error}", experiment.name, entry.name))?;
-            samples.push(sample);
+            let Some(table) = tables.get_mut(*index) else { continue };
+            match (entry.host)(&experiment.run, experiment.length) {
+                Ok(sample) => {
+                    let round = table.rounds.get_mut(round);
+                    round.map(|round| round.insert(entry.name.to_owned(), Brief::of(&sample)));
+                }
+                // What another library can't do does not end the run.
+                Err(error) if OWN.iter().all(|own| own.name != entry.name) => {
+                    let name = entry.name;
+                    table.notes.push(format!("{name} failed in round {}: {error}", round + 1));
+                }
+                Err(error) => {
+                    return Err(format!("{}: {}: {error}", experiment.name, entry.name).into());
+                }
+            }
         }
     }
     eprint!("\r\x1b[K");
-    let of_base = |round: usize, figure: Figure| {
-        let index = able.iter().position(|entry| entry.name == experiment.base)?;
-        samples.get(index)?.get(round).map(|sample| figure.of(sample))
-    };
-    let lines = able.iter().zip(&samples).map(|(entry, samples)| {
-        let medians = |of: &dyn Fn(usize, &Sample, Figure) -> f64| {
-            let of_figure = |figure: &Figure| {
-                median(
-                    (0..).zip(samples).map(|(round, sample)| of(round, sample, *figure)).collect(),
-                )
-            };
-            experiment.figures.iter().map(of_figure).collect()
-        };
-        let mut one_way_ns: Vec<u64> =
-            samples.iter().flat_map(|sample| sample.one_way_ns.iter().copied()).collect();
-        one_way_ns.sort_unstable();
-        Line {
-            subject: entry.name,
-            medians: medians(&|_, sample, figure| figure.of(sample)),
-            ratios: medians(&|round, sample, figure| {
-                of_base(round, figure).map_or(f64::NAN, |base| figure.of(sample) / base)
-            }),
-            one_way_ns,
-        }
-    });
-    Ok(Table { experiment: experiment.clone(), lines: lines.collect() })
+    Ok(tables)
 }

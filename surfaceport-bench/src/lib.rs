@@ -6,25 +6,36 @@
 //! machine, the times do not.
 #![cfg(target_os = "linux")]
 
+mod alloc;
 mod board;
+mod counts;
 mod experiment;
+mod grids;
+mod huge;
 mod life;
+mod lockstep;
 mod measure;
+mod plan;
 mod plot;
-pub mod report;
+mod report;
+mod results;
 mod run;
 mod shared;
 mod subject;
 mod suite;
+mod target;
+mod usage;
 
-pub use board::{Board, PATIENCE, Usage, look};
-pub use experiment::{Entry, Experiment, Figure, Line, OWN, Table, median, plan, run};
-pub use life::{Life, Scaled, life, scale};
-pub use measure::{Length, Sample, cores};
+pub use alloc::Counting;
+pub use board::{PATIENCE, look};
+pub use experiment::{Entry, OWN};
+pub use lockstep::{lockstep, step};
+pub use measure::{Length, Sample};
 pub use run::{ChildArguments, Delivery, Placement, Run, Task, Touch, Wait};
 pub use shared::Shared;
 pub use subject::{Child, Failure, Host, Start, Started, Subject, TORN, read, write};
 pub use suite::{Options, suite};
+pub use usage::Usage;
 
 /// The word that makes a program a benchmark's child.
 pub const CHILD: &str = "bench-child";
@@ -39,6 +50,9 @@ pub fn child(subjects: &[Entry], arguments: impl Iterator<Item = String>) -> Res
     if arguments.next_if(|word| word == life::NAME).is_some() {
         let fps = arguments.next().ok_or("no frame rate")?.parse()?;
         return life::child(fps);
+    }
+    if arguments.next_if(|word| word == counts::NAME).is_some() {
+        return counts::watched(subjects, arguments);
     }
     let arguments = ChildArguments::parse(arguments)?;
     let entry = subjects.iter().find(|entry| entry.name == arguments.subject);

@@ -9,9 +9,10 @@ use surfaceport::{
     Session, Size, SwapchainDescriptor, Timestamp,
 };
 
-use crate::board::{PATIENCE, Usage};
-use crate::experiment::median;
+use crate::board::PATIENCE;
+use crate::results::Grid;
 use crate::subject::Failure;
+use crate::usage::Usage;
 
 /// The child's name on its command line.
 pub(crate) const NAME: &str = "life";
@@ -62,25 +63,8 @@ fn next_frame(session: &mut Session) -> Result<Frame, Failure> {
     Ok(session.next_frame(PATIENCE)?.ok_or("no frame came")?)
 }
 
-/// Times of a child's life in ms, medians but for the last.
-#[derive(Clone, Copy, Debug)]
-pub struct Life {
-    /// From the start of the process to its first frame.
-    pub start_ms: f64,
-    /// From Configure to the first frame of the new size.
-    pub resize_ms: f64,
-    /// From SIGKILL to the event.
-    pub death_ms: f64,
-    /// The same, of a hundred the slowest but one.
-    pub death_p99_ms: f64,
-}
-
-/// Measures them.
-///
-/// # Errors
-///
-/// If a child can't be started, or does not answer.
-pub fn life(rounds: usize) -> Result<Life, Failure> {
+/// Measures the times of a child's life.
+pub(crate) fn life(rounds: usize, name: &str) -> Result<Grid, Failure> {
     let ms = |start: Instant| start.elapsed().as_secs_f64() * 1000.0;
     let (mut starts, mut resizes, mut deaths) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
@@ -104,31 +88,36 @@ pub fn life(rounds: usize) -> Result<Life, Failure> {
         }
         deaths.push(ms(start));
     }
-    deaths.sort_unstable_by(f64::total_cmp);
-    let slow = deaths.get(deaths.len().saturating_sub(1) * 99 / 100);
-    Ok(Life {
-        start_ms: median(starts),
-        resize_ms: median(resizes),
-        death_p99_ms: slow.copied().unwrap_or(f64::NAN),
-        death_ms: median(deaths),
-    })
+    let mut grid = Grid::new(name, &["p50, ms", "p99, ms"]);
+    for (what, mut times) in [
+        ("start of the process to its first frame", starts),
+        ("Configure to the first frame of the new size", resizes),
+        ("SIGKILL to the event", deaths),
+    ] {
+        times.sort_unstable_by(f64::total_cmp);
+        let at = |percent: usize| {
+            times.get((times.len() - 1) * percent / 100).copied().unwrap_or(f64::NAN)
+        };
+        grid.row(what, &[at(50), at(99)]);
+    }
+    Ok(grid)
 }
 
 /// What one host thread spends on many children.
 #[derive(Clone, Copy, Debug)]
-pub struct Scaled {
+pub(crate) struct Scaled {
     /// The host's processor time for a frame, µs.
-    pub cpu_us: f64,
+    pub(crate) cpu_us: f64,
     /// From present to take, µs, the median.
-    pub p50_us: f64,
+    pub(crate) p50_us: f64,
     /// And of a hundred the slowest but one.
-    pub p99_us: f64,
+    pub(crate) p99_us: f64,
     /// Frames a second of all children.
-    pub fps: f64,
+    pub(crate) fps: f64,
     /// The host's own memory for a child, KiB.
-    pub kib_per_child: f64,
+    pub(crate) kib_per_child: f64,
     /// The host's fds for a child.
-    pub fds_per_child: f64,
+    pub(crate) fds_per_child: f64,
 }
 
 fn own_kib() -> f64 {
@@ -147,7 +136,7 @@ fn open_fds() -> f64 {
 /// # Errors
 ///
 /// If there are not so many children to be had.
-pub fn scale(active: usize, idle: usize, time: Duration) -> Result<Scaled, Failure> {
+pub(crate) fn scale(active: usize, idle: usize, time: Duration) -> Result<Scaled, Failure> {
     let (kib, fds) = (own_kib(), open_fds());
     let set = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let mut sessions = Vec::new();

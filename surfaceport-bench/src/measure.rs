@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use surfaceport::Timestamp;
 
-use crate::board::{Board, PATIENCE, Usage};
+use crate::board::{Board, PATIENCE, State};
+use crate::counts;
 use crate::run::{ChildArguments, Placement, Run, Task, Touch};
 use crate::shared::Shared;
 use crate::subject::{Child, Failure, Host, Start, Subject, TORN};
+use crate::usage::Usage;
 
 /// How long a run is.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +67,7 @@ impl Sample {
 
 /// The cores that this process may use.
 #[must_use]
-pub fn cores() -> Vec<usize> {
+pub(crate) fn cores() -> Vec<usize> {
     let set = sched_getaffinity(None).unwrap_or_default();
     (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()
 }
@@ -110,8 +112,10 @@ pub(crate) fn host<S: Subject>(run: &Run, length: Length) -> Result<Sample, Fail
         Placement::OneCore | Placement::CoreEach => cores.first().copied(),
     });
     board.await_ready()?;
-    let mut sample = Sample::default();
-    sample.one_way_ns.reserve(usize::try_from(length.frames.min(1 << 22))?);
+    // Written once, so that no page of it is new while frames are counted.
+    let one_way_ns = vec![1; usize::try_from(length.frames.min(1 << 20))?];
+    let mut sample = Sample { one_way_ns, ..Sample::default() };
+    sample.one_way_ns.clear();
     for _ in 0..length.warm_up {
         if run.task == Task::Answer {
             host.request()?;
@@ -119,22 +123,31 @@ pub(crate) fn host<S: Subject>(run: &Run, length: Length) -> Result<Sample, Fail
         host.take()?;
     }
     let before = Usage::now(0);
+    board.say(State::Counting);
+    counts::mark();
     let begin = Instant::now();
     let mut taken = 0;
-    while taken < length.frames && begin.elapsed() < length.time {
+    // Where nothing is timed, the clock is not to be what is measured.
+    let look_at_clock =
+        if run.task == Task::Flood && run.touch == Touch::Nothing { 256 } else { 1 };
+    while taken < length.frames
+        && (!taken.is_multiple_of(look_at_clock) || begin.elapsed() < length.time)
+    {
         let asked = (run.task == Task::Answer).then(Timestamp::now);
         if asked.is_some() {
             host.request()?;
         }
         let value = host.take()?;
         taken += 1;
-        let now = Timestamp::now().as_nanos();
-        match asked {
-            Some(asked) => sample.one_way_ns.push(now.saturating_sub(asked.as_nanos()) / 2),
-            None if run.touch != Touch::Nothing && value != TORN => {
-                sample.one_way_ns.push(now.saturating_sub(value));
-            }
-            None => {}
+        let sent = match asked {
+            Some(asked) => Some(asked.as_nanos()),
+            None => Some(value).filter(|value| run.touch != Touch::Nothing && *value != TORN),
+        };
+        if let Some(sent) = sent.filter(|_| sample.one_way_ns.len() < sample.one_way_ns.capacity())
+        {
+            let ways = if asked.is_some() { 2 } else { 1 };
+            let time = Timestamp::now().as_nanos().saturating_sub(sent);
+            sample.one_way_ns.push(time / ways);
         }
         let torn = value == TORN
             || run.keep_ms > 0 && {
@@ -144,8 +157,9 @@ pub(crate) fn host<S: Subject>(run: &Run, length: Length) -> Result<Sample, Fail
         sample.torn += u64::from(torn);
     }
     sample.time = begin.elapsed();
-    sample.host = Usage::now(taken).since(before);
-    board.say_stop();
+    counts::mark();
+    board.say(State::Over);
+    sample.host = Usage::now(taken).since(before).with_memory(run.bytes());
     if run.task == Task::Answer {
         host.request()?;
     }
@@ -183,8 +197,7 @@ pub(crate) fn child<S: Subject>(arguments: &ChildArguments) -> Result<(), Failur
     });
     let mut child = S::child(arguments)?;
     board.say_ready();
-    let mut frames = 0;
-    let before = Usage::now(0);
+    let (mut frames, mut counted) = (0, None);
     let begin = Instant::now();
     loop {
         match run.task {
@@ -195,8 +208,16 @@ pub(crate) fn child<S: Subject>(arguments: &ChildArguments) -> Result<(), Failur
                 std::thread::sleep(due.saturating_sub(begin.elapsed()));
             }
         }
-        if board.is_over() {
-            break;
+        match board.state() {
+            State::WarmUp => {}
+            State::Counting => {
+                counted.get_or_insert_with(|| {
+                    let before = Usage::now(frames);
+                    counts::mark();
+                    before
+                });
+            }
+            State::Over => break,
         }
         let value = match run.touch {
             Touch::Nothing => 0,
@@ -205,7 +226,9 @@ pub(crate) fn child<S: Subject>(arguments: &ChildArguments) -> Result<(), Failur
         child.publish(value)?;
         frames += 1;
     }
-    board.say_done(Usage::now(frames).since(before));
+    counts::mark();
+    let before = counted.ok_or("the run was over before it began")?;
+    board.say_done(Usage::now(frames).since(before).with_memory(run.bytes()));
     if run.task != Task::Answer {
         // The host may sleep for a frame that did not come any more.
         child.publish(0)?;

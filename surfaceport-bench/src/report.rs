@@ -1,19 +1,21 @@
-//! What the experiments gave, to read, to look at and to work on.
+//! What the experiments gave, to read and to look at.
 
 use std::fmt::Write as _;
 
-use crate::experiment::{Figure, Line, Table};
+use crate::experiment::{Experiment, Figure};
 use crate::plot::{Curve, Upwards, plot};
+use crate::results::{Grid, Results, Table};
+use crate::target::Check;
 
 /// A number with three digits that count.
 #[must_use]
-pub fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     if !value.is_finite() {
         "–".to_owned()
     } else if size >= 1e6 {
         format!("{:.2} M", value / 1e6)
-    } else if size >= 100.0 {
+    } else if size >= 100.0 || size == 0.0 {
         format!("{value:.0}")
     } else if size >= 10.0 {
         format!("{value:.1}")
@@ -22,92 +24,117 @@ pub fn number(value: f64) -> String {
     }
 }
 
+/// What it was measured on, and what is not there.
+#[must_use]
+pub(crate) fn head(results: &Results) -> String {
+    let mut out = format!(
+        "{}; one reading of the clock {} ns\n\n",
+        results.machine,
+        number(results.clock_ns)
+    );
+    for what in &results.not_run {
+        let _written = writeln!(out, "not run: {what}\n");
+    }
+    out
+}
+
 /// A table as Markdown.
 #[must_use]
-pub fn markdown(table: &Table) -> String {
-    let experiment = &table.experiment;
+pub(crate) fn table(experiment: &Experiment, table: &Table) -> String {
     let mut out = format!("### {}\n\n| |", experiment.name);
     for figure in experiment.figures {
-        let _written = write!(out, " {} | × {} |", figure.title(), experiment.base);
+        let _written = write!(out, " {} |", figure.title());
+        if !figure.adds_up() {
+            let _written = write!(out, " × {} |", experiment.base);
+        }
     }
     out.push_str("\n|---|");
-    out.push_str(&"---:|---:|".repeat(experiment.figures.len()));
+    for figure in experiment.figures {
+        out.push_str(if figure.adds_up() { "---:|" } else { "---:|---:|" });
+    }
     out.push('\n');
-    for line in &table.lines {
-        let _written = write!(out, "| {} |", line.subject);
-        for (value, ratio) in line.medians.iter().zip(&line.ratios) {
-            let _written = write!(out, " {} | {} |", number(*value), number(*ratio));
+    for subject in &table.subjects {
+        let _written = write!(out, "| {subject} |");
+        for figure in experiment.figures {
+            let _written = write!(out, " {} |", number(table.figure(subject, *figure)));
+            if !figure.adds_up() {
+                let ratio = table.ratio(subject, *figure, experiment.base);
+                let _written = write!(out, " {} |", number(ratio));
+            }
         }
         out.push('\n');
+    }
+    out.push('\n');
+    for note in &table.notes {
+        let _written = writeln!(out, "{note}\n");
+    }
+    out
+}
+
+/// Rows of numbers as Markdown.
+#[must_use]
+pub(crate) fn grid(grid: &Grid) -> String {
+    let mut out = format!("### {}\n\n| | {} |\n|---|", grid.name, grid.columns.join(" | "));
+    out.push_str(&"---:|".repeat(grid.columns.len()));
+    out.push('\n');
+    for (what, values) in &grid.rows {
+        let values: Vec<_> = values.iter().map(|value| number(value.unwrap_or(f64::NAN))).collect();
+        let _written = writeln!(out, "| {what} | {} |", values.join(" | "));
+    }
+    out.push('\n');
+    for note in &grid.notes {
+        let _written = writeln!(out, "{note}\n");
+    }
+    out
+}
+
+/// The targets as Markdown.
+#[must_use]
+pub(crate) fn checks(checks: &[Check]) -> String {
+    if checks.is_empty() {
+        return String::new();
+    }
+    let mut out = "### the targets\n\n| | target | here | |\n|---|---|---:|---|\n".to_owned();
+    for check in checks {
+        let met = if check.met { "met" } else { "**missed**" };
+        let (Check { what, target, .. }, here) = (check, number(check.here));
+        let _written = writeln!(out, "| {what} | {target} | {here} | {met} |");
     }
     out.push('\n');
     out
 }
 
-/// The tables as one JSON document.
-#[must_use]
-pub fn json(tables: &[Table]) -> String {
-    let text = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    let value = |value: f64| if value.is_finite() { format!("{value}") } else { "null".to_owned() };
-    let list = |items: Vec<String>| format!("[{}]", items.join(","));
-    let tables = tables.iter().map(|table| {
-        let figures = &table.experiment.figures;
-        let lines = table.lines.iter().map(|line| {
-            let figures = figures.iter().zip(&line.medians).zip(&line.ratios);
-            let figures = figures.map(|((figure, median), ratio)| {
-                let name = text(figure.title());
-                format!("{name}:{{\"median\":{},\"ratio\":{}}}", value(*median), value(*ratio))
-            });
-            let figures: Vec<_> = figures.collect();
-            format!("{{\"subject\":{},{}}}", text(line.subject), figures.join(","))
-        });
-        format!(
-            "{{\"experiment\":{},\"run\":{},\"base\":{},\"lines\":{}}}\n",
-            text(table.experiment.name),
-            text(&table.experiment.run.to_argument()),
-            text(table.experiment.base),
-            list(lines.collect())
-        )
-    });
-    list(tables.collect())
-}
-
 /// How many of a hundred hand-offs took no longer, over the time they took.
 #[must_use]
-pub fn latency_plot(table: &Table) -> String {
-    let points = |line: &Line| {
-        let last = line.one_way_ns.len().saturating_sub(1);
-        (0..=199)
-            .filter_map(|step| {
-                let at = last * step / 200;
-                Some((*line.one_way_ns.get(at)? as f64 / 1000.0, step as f64 / 2.0))
-            })
-            .filter(|(us, _)| *us > 0.0)
-            .collect()
+pub(crate) fn latency_plot(table: &Table) -> String {
+    let points = |subject: &String| {
+        let steps = table.one_way_us(subject).into_iter().enumerate();
+        steps.filter(|(_, us)| *us > 0.0).map(|(step, us)| (us, step as f64 / 2.0)).collect()
     };
-    let curves: Vec<Curve<'_>> =
-        table.lines.iter().map(|line| Curve { name: line.subject, points: points(line) }).collect();
+    let curves: Vec<Curve<'_>> = table
+        .subjects
+        .iter()
+        .map(|subject| Curve { name: subject, points: points(subject) })
+        .collect();
     let upwards = "% of the frames that took no longer";
-    plot(table.experiment.name, "one way, µs", upwards, Upwards::Percent, &curves)
+    plot(&table.name, "one way, µs", upwards, Upwards::Percent, &curves)
 }
 
 /// A figure over the frames' size: one table a size.
 #[must_use]
-pub fn size_plot(title: &str, figure: Figure, tables: &[&Table]) -> String {
+pub(crate) fn size_plot(title: &str, figure: Figure, tables: &[(&Experiment, &Table)]) -> String {
     let mut curves: Vec<Curve<'_>> = Vec::new();
-    for table in tables {
-        let figures = table.experiment.figures;
-        let Some(index) = figures.iter().position(|other| *other == figure) else { continue };
-        let size = table.experiment.run.size;
+    for (experiment, table) in tables {
+        let size = experiment.run.size;
         let pixels = f64::from(size.width) * f64::from(size.height);
-        for line in &table.lines {
-            let Some(value) = line.medians.get(index).filter(|value| value.is_finite()) else {
+        for subject in &table.subjects {
+            let value = table.figure(subject, figure);
+            if !value.is_finite() {
                 continue;
-            };
-            let point = (pixels, *value);
-            match curves.iter_mut().find(|curve| curve.name == line.subject) {
-                Some(curve) => curve.points.push(point),
-                None => curves.push(Curve { name: line.subject, points: vec![point] }),
+            }
+            match curves.iter_mut().find(|curve| curve.name == subject) {
+                Some(curve) => curve.points.push((pixels, value)),
+                None => curves.push(Curve { name: subject, points: vec![(pixels, value)] }),
             }
         }
     }

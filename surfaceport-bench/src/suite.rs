@@ -1,14 +1,19 @@
-//! The whole of it: every experiment, then a child's life, then many children.
+//! The whole of it: every experiment, then what is none: counts, a child's life,
+//! many children, huge pages.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::Instant;
+
+use surfaceport::Timestamp;
 
 use crate::board;
-use crate::experiment::{self, Entry, Figure, Table};
-use crate::life::{Life, Scaled, life, scale};
-use crate::report::{self, number};
+use crate::experiment::{self, Entry, Experiment, Figure};
+use crate::grids;
+use crate::plan::{OWN_PAIR, plan};
+use crate::report;
+use crate::results::Results;
 use crate::subject::Failure;
+use crate::target::Check;
 
 /// What to run, and where the results go.
 #[derive(Clone, Debug)]
@@ -21,19 +26,27 @@ pub struct Options {
     pub scale: f64,
     /// The largest number of children of one host.
     pub children: usize,
-    /// A folder for `bench.md`, `bench.json` and the plots.
+    /// A folder for `bench.md`, `bench.json` and the plots. What is there of an
+    /// earlier run is kept where `only` leaves something out.
     pub out: Option<PathBuf>,
+    /// Subjects that are not there, and why.
+    pub not_run: Vec<String>,
+    /// The program has nothing in it but the library and the floors: its memory
+    /// says something.
+    pub is_small: bool,
 }
 
 impl Default for Options {
-    /// A full run: some twenty minutes.
+    /// A full run: an hour with all subjects.
     fn default() -> Self {
-        Self { only: String::new(), rounds: 7, scale: 1.0, children: 256, out: None }
+        let (rounds, scale, children) = (7, 1.0, 256);
+        let (only, out, not_run, is_small) = (String::new(), None, Vec::new(), false);
+        Self { only, rounds, scale, children, out, not_run, is_small }
     }
 }
 
 impl Options {
-    /// A run of two minutes, to see that all works.
+    /// A run of some minutes, to see that all works.
     #[must_use]
     pub fn quick() -> Self {
         Self { rounds: 3, scale: 0.1, children: 16, ..Self::default() }
@@ -46,35 +59,64 @@ impl Options {
 ///
 /// If a run fails, or the results can't be written.
 pub fn suite(options: &Options, subjects: &[Entry]) -> Result<(), Failure> {
-    let wanted = |name: &str| name.contains(&options.only);
-    let mut tables = Vec::new();
-    let mut text = String::new();
-    let mut say = |part: &str| {
-        print!("{part}");
-        text.push_str(part);
+    let file = options.out.as_ref().map(|folder| folder.join("bench.json"));
+    let mut results = match &file {
+        Some(file) if !options.only.is_empty() => Results::load(file)?,
+        _ => Results::default(),
     };
-    say(&machine());
-    for experiment in experiment::plan(options.scale) {
-        if wanted(experiment.name) {
-            let table = experiment::run(&experiment, subjects, options.rounds)?;
-            say(&report::markdown(&table));
-            tables.push(table);
+    results.machine = machine();
+    results.clock_ns = clock_ns();
+    if !options.is_small {
+        results.not_run.clone_from(&options.not_run);
+    }
+    print!("{}", report::head(&results));
+
+    let plan = plan(options.scale);
+    let wanted =
+        |name: &str| name.contains(&options.only) && (name != OWN_PAIR || options.is_small);
+    let mut some = false;
+    for group in plan.chunk_by(|one, other| one.group == other.group) {
+        let group: Vec<Experiment> =
+            group.iter().filter(|experiment| wanted(experiment.name)).cloned().collect();
+        if group.is_empty() {
+            continue;
+        }
+        some = true;
+        let tables = experiment::run(&group, subjects, options.rounds)?;
+        for (experiment, table) in group.iter().zip(tables) {
+            print!("{}", report::table(experiment, &table));
+            results.add_table(table);
         }
     }
-    if wanted("a child's life") {
-        let rounds = ((200.0 * options.scale) as usize).max(10);
-        say(&life_table(&life(rounds)?));
+    board::raise_fd_limit();
+    for (name, run) in grids::ALL {
+        if wanted(name) {
+            some = true;
+            let grid = run(options, subjects)?;
+            print!("{}", report::grid(&grid));
+            results.add_grid(grid);
+        }
     }
-    if wanted("many children") {
-        say(&many(options)?);
+    if !some {
+        return Err(format!("no experiment has {:?} in its name", options.only).into());
     }
+    print!("{}", report::checks(&checks(&plan, &results)));
     match &options.out {
-        Some(folder) => write(folder, &text, &tables),
+        Some(folder) => write(folder, &plan, &results),
         None => Ok(()),
     }
 }
 
-/// What it ran on.
+/// All targets of which something is known.
+fn checks(plan: &[Experiment], results: &Results) -> Vec<Check> {
+    let of_experiment = |experiment: &Experiment| {
+        let checks = experiment.targets.iter();
+        checks.filter_map(|target| target.check(experiment.name, results)).collect::<Vec<_>>()
+    };
+    plan.iter().flat_map(of_experiment).chain(grids::checks(results)).collect()
+}
+
+/// What it runs on.
 fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let info = read("/proc/cpuinfo");
@@ -82,66 +124,48 @@ fn machine() -> String {
     let model = model.map_or("an unnamed processor", |(_, model)| model);
     let kernel = read("/proc/sys/kernel/osrelease");
     let cores = crate::measure::cores().len();
-    format!("{model}, {cores} cores, Linux {}\n\n", kernel.trim())
+    format!("{model}, {cores} cores, Linux {}", kernel.trim())
 }
 
-fn life_table(life: &Life) -> String {
-    format!(
-        "### a child's life\n\n| | ms |\n|---|---:|\n\
-         | start to first frame, p50 | {} |\n\
-         | Configure to the first frame of the new size, p50 | {} |\n\
-         | SIGKILL to the event, p50 | {} |\n\
-         | SIGKILL to the event, p99 | {} |\n\n",
-        number(life.start_ms),
-        number(life.resize_ms),
-        number(life.death_ms),
-        number(life.death_p99_ms)
-    )
-}
-
-fn many(options: &Options) -> Result<String, Failure> {
-    board::raise_fd_limit();
-    let mut out = String::from(
-        "### many children on one host thread, 30 frames a second each\n\n\
-         | drawing | resting | host, µs/frame | × one child | p50 µs | p99 µs | frames/s \
-         | KiB/child | fds/child |\n\
-         |---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
-    );
-    let time = Duration::from_secs_f64((8.0 * options.scale).max(1.0));
-    let mut one = f64::NAN;
-    let counts = [1, 4, 16, 64, 256].into_iter().filter(|count| *count <= options.children);
-    let drawing = counts.clone().map(|count| (count, 0));
-    let resting = counts.skip(1).map(|count| (1, count - 1));
-    for (active, idle) in drawing.chain(resting) {
-        eprint!("\r\x1b[Kmany children: {active} that draw, {idle} that rest");
-        let scaled: Scaled = scale(active, idle, time)?;
-        if one.is_nan() {
-            one = scaled.cpu_us;
+/// One reading of the clock that the library and the benchmarks use, ns.
+fn clock_ns() -> f64 {
+    const READINGS: u32 = 20_000;
+    let round = |_| {
+        let begin = Instant::now();
+        for _ in 0..READINGS {
+            std::hint::black_box(Timestamp::now());
         }
-        let Scaled { cpu_us, p50_us, p99_us, fps, kib_per_child, fds_per_child } = scaled;
-        let figures =
-            [cpu_us, cpu_us / one, p50_us, p99_us, fps, kib_per_child, fds_per_child].map(number);
-        let _written = writeln!(out, "| {active} | {idle} | {} |", figures.join(" | "));
-    }
-    eprint!("\r\x1b[K");
-    out.push('\n');
-    Ok(out)
+        begin.elapsed().as_nanos() as f64 / f64::from(READINGS)
+    };
+    experiment::median((0..9).map(round).collect())
 }
 
-fn write(folder: &Path, text: &str, tables: &[Table]) -> Result<(), Failure> {
+fn write(folder: &Path, plan: &[Experiment], results: &Results) -> Result<(), Failure> {
     std::fs::create_dir_all(folder)?;
-    std::fs::write(folder.join("bench.md"), text)?;
-    std::fs::write(folder.join("bench.json"), report::json(tables))?;
-    for table in tables.iter().filter(|table| table.experiment.figures.contains(&Figure::OneWay)) {
-        let name: String = table.experiment.name.chars().map(file_character).collect();
-        std::fs::write(folder.join(format!("{name}.svg")), report::latency_plot(table))?;
+    results.save(&folder.join("bench.json"))?;
+    let known: Vec<_> = plan
+        .iter()
+        .filter_map(|experiment| Some((experiment, results.table(experiment.name)?)))
+        .collect();
+    let mut text = report::head(results);
+    text.push_str(&report::checks(&checks(plan, results)));
+    text.extend(known.iter().map(|(experiment, table)| report::table(experiment, table)));
+    for (name, _) in grids::ALL {
+        text.extend(results.grid(name).map(report::grid));
     }
-    for (file, title, part, figure) in [
+    std::fs::write(folder.join("bench.md"), text)?;
+    for (experiment, table) in &known {
+        if experiment.figures.contains(&Figure::OneWay) {
+            let name: String = experiment.name.chars().map(file_character).collect();
+            std::fs::write(folder.join(format!("{name}.svg")), report::latency_plot(table))?;
+        }
+    }
+    for (file, title, group, figure) in [
         ("size-hand-off.svg", "hand-off, asleep, over the size", "hand-off of", Figure::OneWay),
         ("size-whole.svg", "whole frames written and read", "whole frames", Figure::Taken),
     ] {
         let of: Vec<_> =
-            tables.iter().filter(|table| table.experiment.name.starts_with(part)).collect();
+            known.iter().filter(|(experiment, _)| experiment.group == group).copied().collect();
         if of.len() > 1 {
             std::fs::write(folder.join(file), report::size_plot(title, figure, &of))?;
         }
@@ -152,4 +176,28 @@ fn write(folder: &Path, text: &str, tables: &[Table]) -> Result<(), Failure> {
 
 fn file_character(character: char) -> char {
     if character.is_ascii_alphanumeric() { character.to_ascii_lowercase() } else { '-' }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::grids;
+    use crate::plan::plan;
+
+    #[test]
+    fn names_are_unique_and_targets_name_what_is_there() {
+        let plan = plan(1.0);
+        let names: Vec<_> = plan
+            .iter()
+            .map(|experiment| experiment.name)
+            .chain(grids::ALL.iter().map(|(name, _)| *name))
+            .collect();
+        for (index, name) in names.iter().enumerate() {
+            assert!(!names[..index].contains(name), "{name}");
+        }
+        for target in plan.iter().flat_map(|experiment| experiment.targets) {
+            if let crate::target::Of::Experiment(other) = target.of {
+                assert!(names.contains(&other), "{other}");
+            }
+        }
+    }
 }

@@ -60,6 +60,9 @@ mod format;
 pub mod fuzzing;
 mod geometry;
 mod input;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 mod mode;
 mod outcome;
 mod rate;

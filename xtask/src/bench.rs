@@ -4,6 +4,7 @@
 //! workspace: nobody else builds them.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::project::{self, Checked, Verdict};
 
@@ -13,29 +14,75 @@ pub(crate) struct Options {
     /// Run a few minutes, to see that all works
     #[arg(long)]
     quick: bool,
+    /// Run each subject so often; what counts is the median
+    #[arg(long, value_name = "N")]
+    rounds: Option<u32>,
+    /// Make each run so many times as long
+    #[arg(long, value_name = "FACTOR")]
+    scale: Option<f64>,
     /// Run only the experiments whose names contain this
     #[arg(long, value_name = "TEXT", default_value = "")]
     only: String,
-    /// The folder for the tables, JSON and plots
+    /// The folder for the tables, JSON and plots; with `--only` it adds to what
+    /// is there
     #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
     out: PathBuf,
 }
 
 pub(crate) fn run(options: &Options) -> Checked {
     let mut command = project::cargo();
-    command
-        .current_dir(project::root())
-        .env("CARGO_TARGET_DIR", project::target("peers"))
-        .args(["run", "--release", "--locked", "--manifest-path", "peers/Cargo.toml", "--"])
-        .args(["--only", &options.only, "--out"])
-        .arg(&options.out);
+    command.current_dir(project::root()).env("CARGO_TARGET_DIR", project::target("peers")).args([
+        "run",
+        "--release",
+        "--locked",
+        "--manifest-path",
+        "peers/Cargo.toml",
+    ]);
+    if has_gstreamer() {
+        command.args(["--features", "gstreamer"]);
+    }
+    command.args(["--", "--only", &options.only, "--out"]).arg(&options.out);
+    if let Some(rounds) = options.rounds {
+        command.args(["--rounds", &rounds.to_string()]);
+    }
+    if let Some(scale) = options.scale {
+        command.args(["--scale", &scale.to_string()]);
+    }
     if options.quick {
         command.arg("--quick");
     }
-    // Its tables and its progress go where ours go.
-    let status = command.status().map_err(|error| format!("cargo: {error}"))?;
-    if !status.success() {
-        return Err(format!("the benchmarks ended with {status}"));
+    // A program by itself measures its own memory, and nothing else does.
+    if !OWN_PAIR.contains(&options.only) || options.only.is_empty() {
+        show(command)?;
+    }
+    if OWN_PAIR.contains(&options.only) {
+        let mut command = project::cargo();
+        command
+            .current_dir(project::root())
+            .args(["run", "--release", "--package", "surfaceport-bench"])
+            .args(["--bin", "surfaceport-bench", "--", OWN_PAIR])
+            .args([if options.quick { "1" } else { "3" }, "0.3"])
+            .arg(&options.out);
+        show(command)?;
     }
     Ok(Verdict::passed(format!("see {}", options.out.display())))
+}
+
+/// Whether GStreamer can be built against, and has the elements.
+fn has_gstreamer() -> bool {
+    let works = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    works("pkg-config", &["--exists", "gstreamer-app-1.0 >= 1.14", "gstreamer-allocators-1.0"])
+        && works("gst-inspect-1.0", &["--exists", "shmsink"])
+}
+
+/// What a program with nothing else in it measures.
+const OWN_PAIR: &str = "memory of the benchmark's own pair";
+
+/// Runs a command; its tables and its progress go where ours go.
+fn show(mut command: Command) -> Result<(), String> {
+    let status = command.status().map_err(|error| format!("cargo: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("the benchmarks ended with {status}")) }
 }

@@ -4,14 +4,15 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::project::{self, Checked, Verdict};
-use crate::{asan, disasm, fuzz, host, layers, licences, loom, run, suite};
+use crate::{asan, counts, disasm, fuzz, host, layers, licences, loom, run, suite};
 
 /// Seconds for each fuzz target.
 const FUZZ_SECONDS: u32 = 20;
 
 /// What `.ci/run` installs: under CI, that one of these is missing is no excuse.
-const INSTALLED: [&str; 13] = [
+const INSTALLED: [&str; 14] = [
     "strace",
+    "valgrind",
     "gcc",
     "g++",
     "xvfb",
@@ -32,7 +33,7 @@ struct Step {
     run: fn() -> Checked,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step { name: "toolchain", what: "rustc is the rust-version of Cargo.toml", run: toolchain },
     Step { name: "format", what: "rustfmt has nothing to change", run: format },
     Step { name: "layers", what: "who may import whom", run: layers::run },
@@ -47,6 +48,11 @@ const STEPS: [Step; 13] = [
         run: || fuzz::run(FUZZ_SECONDS, None),
     },
     Step { name: "asan", what: "the tests under AddressSanitizer", run: asan::run },
+    Step {
+        name: "counts",
+        what: "a frame's instructions, calls and allocations",
+        run: || counts::run(&counts::Options::default()),
+    },
     Step { name: "disasm", what: "no loop in the host's transitions", run: disasm::run },
     Step { name: "licences", what: "the licences of all dependencies", run: licences::run },
     Step { name: "advisories", what: "known holes in dependencies", run: advisories },

@@ -3,6 +3,7 @@
 mod asan;
 mod bench;
 mod ci;
+mod counts;
 mod disasm;
 mod faults;
 mod figure;
@@ -78,6 +79,8 @@ enum Check {
     },
     /// Let hostile children loose on a host
     Hostile(hostile::Options),
+    /// Count what a frame costs in instructions, system calls and allocations
+    Counts(counts::Options),
     /// Measure the library beside floors and other libraries
     Bench(bench::Options),
     /// Check and link the macOS side, without a Mac
@@ -111,6 +114,7 @@ fn main() -> ExitCode {
         Check::Asan => asan::run(),
         Check::Figure { name, number } => figure::run(&name, number),
         Check::Hostile(options) => hostile::run(&options),
+        Check::Counts(options) => counts::run(&options),
         Check::Bench(options) => bench::run(&options),
         Check::Mac => mac::run(),
         Check::Panes { frames, resizes } => panes::run(frames, resizes),

@@ -1,5 +1,6 @@
 //! The ways to hand a frame to another process that are compared.
 
+mod bare_word;
 mod eventfd;
 mod futex;
 mod ring;
@@ -15,6 +16,7 @@ use std::process::{Child as Process, Command, Stdio};
 use crate::run::{ChildArguments, Run, Touch};
 use crate::shared::Shared;
 
+pub(crate) use self::bare_word::{BareWord, StampedWord};
 pub(crate) use self::eventfd::EventFd;
 pub(crate) use self::futex::{Futex, FutexFlag};
 pub(crate) use self::ring::Ring;

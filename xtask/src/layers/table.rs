@@ -52,8 +52,9 @@ pub(super) const TABLE: &[Row] = &[
 ];
 
 /// May import anything: the crate's root, and the doors of the fuzz targets
-/// (`cfg(fuzzing)`, so no part of what ships).
-pub(super) const FREE: &[&str] = &["fuzzing"];
+/// (`cfg(fuzzing)`) and of the benchmarks (the feature `internals`), which are no
+/// part of what ships.
+pub(super) const FREE: &[&str] = &["fuzzing", "internals"];
 
 /// Pure modules: `forbid(unsafe_code)`, no handle, no I/O, no clock.
 pub(super) const PURE_LAYER: u8 = 1;
@@ -101,6 +102,8 @@ pub(super) const UNSAFE: &[(&str, &str)] = &[
     ("surfaceport-cli/src/output/probe.rs", "opening a library to see whether it is there"),
     ("surfaceport/tests/ladder.rs", "a window's handle, as a toolkit makes it"),
     ("surfaceport/tests/steady_state.rs", "an allocator that counts"),
+    ("surfaceport-bench/src/alloc.rs", "an allocator that counts"),
+    ("surfaceport-bench/src/huge.rs", "advice for a mapping"),
     ("surfaceport-bench/src/shared.rs", "memory that two processes share without the library"),
     ("surfaceport-bench/src/subject/", "frames in such memory, and inherited fds"),
     ("peers/src/", "samples of other libraries, in such memory"),

@@ -1,0 +1,219 @@
+//! GStreamer: buffers through shmsink and shmsrc, written where the sink wants
+//! them, or copied there by it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use gstreamer::prelude::*;
+use gstreamer::{AllocationParams, Allocator, Buffer, ClockTime, Pipeline, Sample, State};
+use gstreamer_app::{AppSink, AppSrc};
+use surfaceport_bench::{
+    Child, ChildArguments, Delivery, Failure, Host, PATIENCE, Run, Start, Started, Subject, look,
+    read, write,
+};
+
+/// Buffers in the sink's own shared memory.
+pub(crate) struct InPlace;
+
+/// Buffers of the child's, which the sink copies.
+pub(crate) struct Copied;
+
+/// A pipeline that is stopped when it is dropped.
+struct Running(Pipeline);
+
+impl Running {
+    fn new(description: &str) -> Result<Self, Failure> {
+        gstreamer::init()?;
+        let pipeline = gstreamer::parse::launch(description)?;
+        Ok(Self(pipeline.downcast().map_err(|_| "no pipeline")?))
+    }
+
+    fn element<T: IsA<gstreamer::Element>>(&self, name: &str) -> Result<T, Failure> {
+        let element = self.0.by_name(name).and_then(|element| element.downcast().ok());
+        element.ok_or_else(|| format!("no {name}").into())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _stopped = self.0.set_state(State::Null);
+    }
+}
+
+/// One direction, the end that sends.
+struct Sender {
+    source: AppSrc,
+    allocator: Option<(Allocator, AllocationParams)>,
+    len: usize,
+    _running: Running,
+}
+
+impl Sender {
+    fn new(path: &Path, len: usize, slots: usize, in_place: bool) -> Result<Self, Failure> {
+        let running = Running::new(&format!(
+            "appsrc name=source block=true max-buffers=1 caps=application/x-surface \
+             ! shmsink socket-path={} shm-size={} sync=false async=false",
+            path.display(),
+            slots * (len + 4096) + (64 << 10)
+        ))?;
+        running.0.set_state(State::Playing)?;
+        let source: AppSrc = running.element("source")?;
+        let allocator = if in_place { Some(offered(&source)?) } else { None };
+        Ok(Self { source, allocator, len, _running: running })
+    }
+
+    fn buffer(&self) -> Result<Buffer, Failure> {
+        let Some((allocator, parameters)) = &self.allocator else {
+            return Ok(Buffer::with_size(self.len)?);
+        };
+        // There is none while the other side has them all.
+        let memory = look(|| allocator.alloc(self.len, Some(parameters)).ok())?;
+        let mut buffer = Buffer::new();
+        buffer.get_mut().ok_or("a new buffer is ours")?.append_memory(memory);
+        Ok(buffer)
+    }
+
+    fn send(&self, fill: impl FnOnce(&mut [u8])) -> Result<(), Failure> {
+        let mut buffer = self.buffer()?;
+        fill(&mut buffer.get_mut().ok_or("a new buffer is ours")?.map_writable()?);
+        self.source.push_buffer(buffer)?;
+        Ok(())
+    }
+}
+
+/// The allocator that the sink offers to who feeds it.
+fn offered(source: &AppSrc) -> Result<(Allocator, AllocationParams), Failure> {
+    let pad = source.static_pad("src").ok_or("no pad")?;
+    look(|| {
+        let mut query = gstreamer::query::Allocation::new(source.caps().as_ref(), false);
+        let asked = pad.peer_query(&mut query);
+        let mut offers = query.allocation_params().filter(|_| asked);
+        offers.find_map(|(allocator, parameters)| Some((allocator?.to_owned(), parameters)))
+    })
+}
+
+/// One direction, the end that receives.
+struct Receiver {
+    sink: AppSink,
+    _running: Running,
+}
+
+impl Receiver {
+    fn new(path: &Path, delivery: Delivery) -> Result<Self, Failure> {
+        let begin = Instant::now();
+        loop {
+            let running = Running::new(&format!(
+                "shmsrc socket-path={} is-live=true \
+                 ! appsink name=sink sync=false async=false max-buffers=1 drop={}",
+                path.display(),
+                delivery == Delivery::Newest
+            ))?;
+            // The other side may not listen yet.
+            if path.exists() && running.0.set_state(State::Playing).is_ok() {
+                let sink = running.element("sink")?;
+                return Ok(Self { sink, _running: running });
+            }
+            if begin.elapsed() > PATIENCE {
+                return Err("the other side does not listen".into());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn receive(&self) -> Result<Sample, Failure> {
+        let patience = ClockTime::from_nseconds(u64::try_from(PATIENCE.as_nanos())?);
+        // Who looks again and again keeps the pipeline's threads from the lock.
+        let sample = self.sink.try_pull_sample(patience);
+        sample.ok_or_else(|| "the other side does not answer".into())
+    }
+}
+
+pub(crate) struct Consumer {
+    frames: Receiver,
+    requests: Sender,
+    kept: Option<Sample>,
+    run: Run,
+    _child: Started,
+}
+
+pub(crate) struct Producer {
+    requests: Receiver,
+    frames: Sender,
+    run: Run,
+}
+
+fn paths(board: &Path) -> Result<[PathBuf; 2], Failure> {
+    let name = board.file_name().ok_or("no name")?.to_string_lossy();
+    Ok(["frames", "requests"].map(|what| std::env::temp_dir().join(format!("{name}-{what}"))))
+}
+
+macro_rules! subject {
+    ($type:ident, $name:literal, $in_place:literal) => {
+        impl Subject for $type {
+            const NAME: &'static str = $name;
+            type Host = Consumer;
+            type Child = Producer;
+
+            fn can(_: &Run) -> bool {
+                true
+            }
+
+            fn host(start: &Start<'_>) -> Result<Consumer, Failure> {
+                let [frames, requests] = paths(start.board.path())?;
+                let run = start.run.clone();
+                let requests = Sender::new(&requests, 8, run.slots, true)?;
+                let child = start.spawn(Vec::new())?;
+                let frames = Receiver::new(&frames, run.delivery)?;
+                Ok(Consumer { frames, requests, kept: None, run, _child: child })
+            }
+
+            fn child(arguments: &ChildArguments) -> Result<Producer, Failure> {
+                let [frames, requests] = paths(&arguments.board)?;
+                let run = arguments.run.clone();
+                let requests = Receiver::new(&requests, Delivery::Newest)?;
+                let frames = Sender::new(&frames, run.bytes(), run.slots, $in_place)?;
+                Ok(Producer { requests, frames, run })
+            }
+        }
+    };
+}
+
+subject!(InPlace, "GStreamer shm, in place", true);
+subject!(Copied, "GStreamer shm, copied", false);
+
+impl Consumer {
+    fn read(&self, sample: &Sample) -> Result<u64, Failure> {
+        let buffer = sample.buffer().ok_or("no buffer")?;
+        Ok(read(&buffer.map_readable()?, self.run.touch))
+    }
+}
+
+impl Host for Consumer {
+    fn request(&mut self) -> Result<(), Failure> {
+        self.requests.send(|_| {})
+    }
+
+    fn take(&mut self) -> Result<u64, Failure> {
+        let sample = self.frames.receive()?;
+        let value = self.read(&sample)?;
+        if self.run.keep_ms > 0 {
+            self.kept = Some(sample);
+        }
+        Ok(value)
+    }
+
+    fn look_again(&mut self) -> Result<u64, Failure> {
+        let sample = self.kept.take().ok_or("no frame is kept")?;
+        self.read(&sample)
+    }
+}
+
+impl Child for Producer {
+    fn wait(&mut self) -> Result<bool, Failure> {
+        self.requests.receive().map(|_| true)
+    }
+
+    fn publish(&mut self, value: u64) -> Result<(), Failure> {
+        self.frames.send(|frame| write(frame, self.run.touch, value))
+    }
+}
