@@ -45,7 +45,7 @@ const STEPS: [Step; 14] = [
     Step {
         name: "fuzz",
         what: "the fuzz targets, for a while",
-        run: || fuzz::run(FUZZ_SECONDS, None),
+        run: || fuzz::search(FUZZ_SECONDS, None),
     },
     Step { name: "asan", what: "the tests under AddressSanitizer", run: asan::run },
     Step {

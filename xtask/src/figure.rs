@@ -29,7 +29,7 @@ pub(crate) fn run(figure: &str, number: u64) -> Checked {
     command.args(["test", "--release", "--package", "surfaceport", "--test", file, "--"]);
     command.args(["--nocapture", "--include-ignored", "--exact", test]);
     command.env("FIGURE", figure).env("NUMBER", number.to_string());
-    let output = run::run(&mut command)?.ok()?;
+    let output = run::run_long(&mut command)?.ok()?;
     if !output.contains(" ... ok") && !output.contains("1 passed") {
         return Err("nothing was measured".to_owned());
     }

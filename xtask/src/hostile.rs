@@ -47,7 +47,7 @@ pub(crate) fn run(options: &Options) -> Checked {
             command.env("HOSTILE_ONLY", only);
         }
     }
-    let output = run::run(&mut command)?.ok()?;
+    let output = run::run_long(&mut command)?.ok()?;
     if options.list || options.write {
         return Ok(Verdict::passed("the table"));
     }

@@ -58,14 +58,7 @@ enum Check {
     /// Make every system call of the library fail, and kill and stop both sides there
     Faults,
     /// Run the fuzz targets
-    Fuzz {
-        /// How long to run each
-        #[arg(long, value_name = "N", default_value_t = 60)]
-        seconds: u32,
-        /// Run only this one
-        #[arg(long)]
-        target: Option<String>,
-    },
+    Fuzz(fuzz::Options),
     /// Run the library's tests under the address sanitizer
     Asan,
     /// Measure a figure of docs/reliability.md
@@ -110,7 +103,7 @@ fn main() -> ExitCode {
         Check::Disasm => disasm::run(),
         Check::Faults => faults::run(),
         Check::Loom { max_preemptions } => loom::run(max_preemptions),
-        Check::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
+        Check::Fuzz(options) => fuzz::run(&options),
         Check::Asan => asan::run(),
         Check::Figure { name, number } => figure::run(&name, number),
         Check::Hostile(options) => hostile::run(&options),

@@ -6,8 +6,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-/// No step takes so long, unless it hangs.
+/// No step of CI takes so long, unless it hangs.
 const LIMIT: Duration = Duration::from_secs(45 * 60);
+/// Nor does what is asked for by a number of one's own.
+const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a process that outlives its parent may hold the output open.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -32,6 +34,15 @@ impl Ran {
 
 /// Runs a command to its end, or to the limit.
 pub(crate) fn run(command: &mut Command) -> Result<Ran, String> {
+    run_within(LIMIT, command)
+}
+
+/// The same for one that may take as long as one likes.
+pub(crate) fn run_long(command: &mut Command) -> Result<Ran, String> {
+    run_within(LONG, command)
+}
+
+fn run_within(limit: Duration, command: &mut Command) -> Result<Ran, String> {
     let name = shown(command);
     println!("$ {name}");
     let failed = |error: std::io::Error| format!("{name}: {error}");
@@ -50,10 +61,10 @@ pub(crate) fn run(command: &mut Command) -> Result<Ran, String> {
         // Nobody hears it if the command was given up on.
         let _ = ended.send(());
     });
-    let failure = match wait(child, LIMIT).map_err(failed)? {
+    let failure = match wait(child, limit).map_err(failed)? {
         Some(status) if status.success() => None,
         Some(status) => Some(status.to_string()),
-        None => Some(format!("no end after {} minutes", LIMIT.as_secs() / 60)),
+        None => Some(format!("no end after {} minutes", limit.as_secs() / 60)),
     };
     let _ = end.recv_timeout(GRACE);
     let output = output.lock().map_or_else(|bad| bad.into_inner().clone(), |text| text.clone());

@@ -298,8 +298,12 @@ pub(crate) fn check(buffer: &[u8]) {
         assert_eq!(take_port(&mut copy, index), 0);
     }
     if let Ok(bytes) = of_length(incoming.payload) {
-        assert!(bytes.len() + 4 <= incoming.payload.len());
+        assert!(incoming.payload.starts_with(&with_length(bytes)));
     }
+    let dispositions: Vec<Disposition> = ports.iter().map(|port| port.disposition).collect();
+    assert!(incoming.carries(&dispositions));
+    let is_zero = |token: AuditToken| (token.pid(), token.euid()) == (0, 0);
+    assert!(!incoming.is_from_kernel() || incoming.sender.is_some_and(is_zero));
     // A truncated trailer names nobody.
     let behind = buffer.get(size..).unwrap_or_default();
     assert!(incoming.sender.is_none() || behind.len() >= AUDIT_TRAILER_BYTES);

@@ -2,6 +2,8 @@
 //!
 //! The flags that make the compiler count edges stand in `fuzz/.cargo/config.toml`.
 
+mod coverage;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -26,23 +28,46 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Builds the targets and runs each, or only the one named.
-pub(crate) fn run(seconds: u32, only: Option<&str>) -> Checked {
-    let fuzz = project::root().join("fuzz");
-    let manifest = fuzz.join("Cargo.toml");
-    let targets: Vec<String> = targets(&project::metadata(&manifest, &["--no-deps"])?)?
-        .into_iter()
-        .filter(|name| only.is_none_or(|only| only == name))
-        .collect();
-    if targets.is_empty() {
-        return Err(match only {
-            Some(name) => format!("fuzz/ has no target {name}"),
-            None => "fuzz/ has no targets".to_owned(),
-        });
-    }
+/// What is to be done with the targets.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// How long to run each
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    seconds: u32,
+    /// Run only this one
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+    /// Say how many of the decoders' lines the corpora reach, instead of looking further
+    #[arg(long, conflicts_with_all = ["seconds", "target"])]
+    coverage: bool,
+}
+
+/// Does it.
+pub(crate) fn run(options: &Options) -> Checked {
     let host = host::rustc("host")?;
     if host != PLATFORM {
         return Ok(Verdict::NotRun(format!("fuzz/ is set up for {PLATFORM}; this is {host}")));
+    }
+    if options.coverage {
+        return coverage::run();
+    }
+    search(options.seconds, options.target.as_deref())
+}
+
+/// The names of the targets.
+fn names() -> Result<Vec<String>, String> {
+    let manifest = project::root().join("fuzz/Cargo.toml");
+    let names = targets(&project::metadata(&manifest, &["--no-deps"])?)?;
+    if names.is_empty() { Err("fuzz/ has no targets".to_owned()) } else { Ok(names) }
+}
+
+/// Builds the targets and runs each, or only the one named.
+pub(crate) fn search(seconds: u32, only: Option<&str>) -> Checked {
+    let fuzz = project::root().join("fuzz");
+    let mut targets = names()?;
+    targets.retain(|name| only.is_none_or(|only| only == name));
+    if let (true, Some(name)) = (targets.is_empty(), only) {
+        return Err(format!("fuzz/ has no target {name}"));
     }
     let built = project::target("fuzz");
     let mut build = cargo();
@@ -119,7 +144,7 @@ impl Target {
         if let Some(dictionary) = &self.dictionary {
             command.arg(format!("-dict={}", dictionary.display()));
         }
-        let ran = run::run(&mut command)?;
+        let ran = run::run_long(&mut command)?;
         let left = files(&artefacts)?;
         if !left.is_empty() {
             let paths: Vec<String> = left.iter().map(|one| one.display().to_string()).collect();
