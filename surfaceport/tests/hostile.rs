@@ -45,10 +45,6 @@ fn wanted() -> Vec<Behaviour> {
 /// In a process of its own, in which every handle, thread and child counts.
 #[test]
 fn every_behaviour() {
-    if support::is_instrumented() {
-        println!("not run: a child that crashes exits by itself under AddressSanitizer");
-        return;
-    }
     // Each of several hosts takes its part of the rounds.
     let hosts = support::parameter("HOSTILE_HOSTS", 1);
     std::thread::scope(|scope| {
@@ -79,10 +75,6 @@ fn suffering_host() -> Result<(), surfaceport::Error> {
 /// The figures, moderately: `cargo xtask figure` has larger numbers.
 #[test]
 fn figures_beside_a_hostile_child() {
-    if support::is_instrumented() {
-        println!("not run: AddressSanitizer keeps memory that was freed");
-        return;
-    }
     for figure in ["restarts", "deaths", "neighbours"] {
         println!("{}", support::trace::run_alone("figures", &[("FIGURE", figure)]));
     }

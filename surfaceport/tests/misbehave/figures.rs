@@ -11,7 +11,7 @@ use super::gaps::Gaps;
 use super::host::{Holdings, Host, resident};
 use crate::support::counts::Random;
 use crate::support::raw::{Raw, Setup, packet};
-use crate::support::{await_connected, event, parameter, start, swapchain};
+use crate::support::{await_connected, event, is_instrumented, parameter, start, swapchain};
 
 /// Shows one frame and crashes.
 pub fn short_life() -> Result<(), Error> {
@@ -78,7 +78,8 @@ pub fn restarts() {
         began.elapsed(),
         grown >> 10
     );
-    assert!(grown <= 1 << 20, "{grown}");
+    // It keeps what was freed.
+    assert!(is_instrumented() || grown <= 1 << 20, "{grown}");
 }
 
 /// From a child's death to the host's event.

@@ -11,7 +11,7 @@ use crate::bad::ALIVE;
 use crate::gaps::Gaps;
 use crate::support::counts::Observer;
 use crate::support::{
-    hash, is_instrumented, name_directory, open_fds, start, start_plain, watchdog,
+    crash_as_ever, hash, is_instrumented, name_directory, open_fds, start, start_plain, watchdog,
 };
 use crate::table::{Behaviour, Expect, OF_THE_WORD, Start};
 use crate::{BEHAVIOUR, support};
@@ -209,11 +209,14 @@ impl Host {
 
     fn suffer_child(&mut self, behaviour: &Behaviour) {
         let name = behaviour.name;
-        let command: Command = start("bad")
+        let mut command: Command = start("bad")
             .env(BEHAVIOUR, name)
             .env("RUST_BACKTRACE", "0")
             .limits(behaviour.limits)
             .restart(behaviour.restart);
+        if let Some((name, value)) = crash_as_ever() {
+            command = command.env(name, value);
+        }
         let mut sessions = vec![Session::spawn(command).unwrap()];
         let pid = sessions[0].child_pid().unwrap();
         let fate = self.watch(behaviour, &mut sessions);
@@ -237,6 +240,7 @@ impl Host {
         let mut peer = start_plain("bad")
             .env(BEHAVIOUR, behaviour.name)
             .env("NAME", &self.name)
+            .envs(crash_as_ever())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();

@@ -32,6 +32,14 @@ pub fn is_instrumented() -> bool {
     std::env::var_os("ASAN_OPTIONS").is_some()
 }
 
+/// For children that crash: the end is the same signal under AddressSanitizer as
+/// elsewhere, and none is searched for leaks, of which the dead have some.
+pub fn crash_as_ever() -> Option<(&'static str, &'static str)> {
+    let options = "detect_leaks=0:handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe=0:\
+                   handle_sigill=0:quarantine_size_mb=1";
+    is_instrumented().then_some(("ASAN_OPTIONS", options))
+}
+
 /// This test binary again, in a role. Its one test named `child` runs
 /// [`run_child`].
 pub fn start(role: &str) -> Command {
