@@ -4,13 +4,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::project::{self, Checked, Verdict};
-use crate::{asan, counts, disasm, fuzz, host, layers, licences, loom, run, suite};
+use crate::{asan, counts, disasm, fuzz, host, layers, licences, loom, mac, run, suite};
 
 /// Seconds for each fuzz target.
 const FUZZ_SECONDS: u32 = 20;
 
 /// What `.ci/run` installs: under CI, that one of these is missing is no excuse.
-const INSTALLED: [&str; 14] = [
+const INSTALLED: [&str; 20] = [
     "strace",
     "valgrind",
     "gcc",
@@ -25,6 +25,12 @@ const INSTALLED: [&str; 14] = [
     "libxcursor1",
     "libxi6",
     "libxkbcommon-x11-0",
+    "rustc-web",
+    "cargo-web",
+    "rust-web-clippy",
+    "rust-web-src",
+    "lld-22",
+    "python3-pip",
 ];
 
 struct Step {
@@ -33,7 +39,7 @@ struct Step {
     run: fn() -> Checked,
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     Step { name: "toolchain", what: "rustc is the rust-version of Cargo.toml", run: toolchain },
     Step { name: "format", what: "rustfmt has nothing to change", run: format },
     Step { name: "layers", what: "who may import whom", run: layers::run },
@@ -54,6 +60,7 @@ const STEPS: [Step; 14] = [
         run: || counts::run(&counts::Options::default()),
     },
     Step { name: "disasm", what: "no loop in the host's transitions", run: disasm::run },
+    Step { name: "mac", what: "the macOS side, without a Mac", run: mac::run },
     Step { name: "licences", what: "the licences of all dependencies", run: licences::run },
     Step { name: "advisories", what: "known holes in dependencies", run: advisories },
 ];
