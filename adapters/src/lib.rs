@@ -11,7 +11,7 @@
 //! | calloop | `Generic`, level-triggered |
 //! | mio | `SourceFd`, edge-triggered |
 //! | tokio | `AsyncFd`, edge-triggered |
-//! | winit | polls no fds of others: a thread and a proxy, as the program's window does (`surfaceport-cli/src/output/wake.rs`) |
+//! | winit | polls no fds of others: a thread and a proxy, as the program's window does (`surfaceport::os::linux::Waker`); on Linux |
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,9 @@ const REST: Duration = Duration::from_millis(500);
 
 /// The examples start themselves again as the child: runs it, in that process.
 pub fn run_if_child() -> bool {
-    let is_child = std::env::var_os("SURFACEPORT_FD").is_some();
+    // How a host says where it is: on Linux, on macOS.
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    let is_child = is_set("SURFACEPORT_FD") || is_set("SURFACEPORT_NAME");
     if is_child {
         // The host ends first, in the end.
         let _host_gone = draw();

@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+#[cfg(target_os = "linux")]
 use servers::Kind;
 
 /// An example of this package, which cargo has built beside this test.
@@ -46,6 +47,7 @@ fn tokio() {
     runs(host("tokio_host"));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn winit() {
     let Some(server) = servers::start(Kind::Xvfb) else { return };

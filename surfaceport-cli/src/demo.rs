@@ -8,8 +8,8 @@ use surfaceport::Command;
 use crate::child::{self, Drawing, Mode};
 use crate::options::Options;
 use crate::output::record;
-use crate::run;
 use crate::scene::{Scene, SceneChoice};
+use crate::{poc, run};
 
 /// `demo`'s options.
 #[derive(clap::Args)]
@@ -26,11 +26,20 @@ pub(crate) struct DemoOptions {
     options: Options,
     #[command(flatten)]
     drawing: Drawing,
+    /// Be the child of the proof of concept that this library comes from: draw
+    /// for its parent, which runs already (macOS).
+    #[arg(long, conflicts_with_all = [
+        "window", "terminal", "headless", "verify", "record", "sandbox", "kill_child_every", "json",
+    ])]
+    poc_parent: bool,
 }
 
 /// Starts this program again as the child, and shows what it draws.
 pub(crate) fn run(demo: DemoOptions) -> anyhow::Result<ExitCode> {
-    let DemoOptions { mut options, mut drawing } = demo;
+    let DemoOptions { mut options, mut drawing, poc_parent } = demo;
+    if poc_parent {
+        return poc::draw(&options, &drawing);
+    }
     record::settle(&mut options)?;
     if options.record.is_some() {
         // Every frame, in order.

@@ -18,6 +18,10 @@ mod doctor;
 mod host;
 mod options;
 mod output;
+#[cfg(target_os = "macos")]
+mod poc;
+#[cfg(not(target_os = "macos"))]
+mod poc_elsewhere;
 mod run;
 mod scene;
 mod verify;
@@ -27,6 +31,8 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+#[cfg(not(target_os = "macos"))]
+use poc_elsewhere as poc;
 use tracing::Level;
 
 /// One process draws, another shows: no copy, no tear, and neither can hurt the

@@ -1,4 +1,5 @@
 //! However it ends, the exit code is right and no process is left.
+#![cfg(target_os = "linux")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The demo's child draws the same frames in a sandbox as without.
+#![cfg(target_os = "linux")]
 
 use std::path::Path;
 use std::process::Command as Program;

@@ -1,4 +1,5 @@
 //! `--verify` finds what is wrong: children that lie, run by `host`.
+#![cfg(target_os = "linux")]
 
 mod support;
 

@@ -97,8 +97,11 @@ pub enum Error {
     ChildGone(Box<Exit>),
     /// The host has ended or closed the connection: time to exit.
     HostGone,
-    /// This process was not started by a host: there is no `SURFACEPORT_FD`.
-    NoHost,
+    /// This process was not started by a host.
+    NoHost {
+        /// The variable by which one would have said how to reach it.
+        variable: &'static str,
+    },
     /// All slots are with the host, and the deadline passed.
     NoFreeSlot,
     /// The same, and the host says that nobody can see the frames.
@@ -193,10 +196,10 @@ impl fmt::Display for Error {
             Self::Violation(violation) => write!(f, "the peer broke the protocol: {violation}"),
             Self::ChildGone(exit) => exit.fmt(f),
             Self::HostGone => write!(f, "the host is gone"),
-            Self::NoHost => write!(
+            Self::NoHost { variable } => write!(
                 f,
                 "no host: this program draws for another one, which starts it with \
-                 SURFACEPORT_FD set (or give it the name of a listening host)"
+                 {variable} set (or give it the name of a listening host)"
             ),
             Self::NoFreeSlot => write!(f, "every slot is with the host"),
             Self::Hidden => write!(f, "every slot is with the host, and nobody can see the frames"),

@@ -365,10 +365,21 @@ impl SurfaceDescriptor {
     ///
     /// What is wrong with it.
     pub fn with_stride(size: Size, format: Format, stride: u32) -> Result<Self, GeometryError> {
+        Self::aligned(size, format, stride, STRIDE_ALIGN)
+    }
+
+    /// The same, for surfaces of others with an alignment of their own, which is
+    /// a multiple of 8.
+    pub(crate) fn aligned(
+        size: Size,
+        format: Format,
+        stride: u32,
+        align: u32,
+    ) -> Result<Self, GeometryError> {
         size.check()?;
         // Neither product can overflow: sides are at most 2^14, pixels 2^3 bytes.
         let row = size.width * format.bytes_per_pixel();
-        if stride < row || !stride.is_multiple_of(STRIDE_ALIGN) || stride > MAX_STRIDE {
+        if stride < row || !stride.is_multiple_of(align) || stride > MAX_STRIDE {
             return Err(GeometryError::BadStride(stride));
         }
         Ok(Self { size, format, color_space: ColorSpace::Srgb, stride })

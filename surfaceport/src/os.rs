@@ -74,8 +74,10 @@ pub mod linux {
 /// macOS.
 #[cfg(target_os = "macos")]
 pub mod macos {
+    mod poc;
     mod waker;
 
+    pub use poc::{PocChild, PocEvent, PocHost};
     pub use waker::Waker;
 
     use std::ffi::c_void;

@@ -47,14 +47,17 @@ impl Surface {
         descriptor: SurfaceDescriptor,
         bytes: u64,
     ) -> Result<Self, Error> {
-        let memory = SurfaceMemory::import(handle, &descriptor, bytes)?;
-        Ok(Self { descriptor, memory, mapping: OnceLock::new() })
+        Ok(Self::of(SurfaceMemory::import(handle, &descriptor, bytes)?, descriptor))
+    }
+
+    /// The surface in memory that has been proved to be of this kind.
+    pub(crate) fn of(memory: SurfaceMemory, descriptor: SurfaceDescriptor) -> Self {
+        Self { descriptor, memory, mapping: OnceLock::new() }
     }
 
     /// A surface of the host's own, zero, that no child has.
     pub(crate) fn create(descriptor: SurfaceDescriptor) -> Result<Self, Error> {
-        let memory = SurfaceMemory::create(&descriptor)?;
-        Ok(Self { descriptor, memory, mapping: OnceLock::new() })
+        Ok(Self::of(SurfaceMemory::create(&descriptor)?, descriptor))
     }
 
     /// Copies the pixels of another surface of the same layout: each word once,

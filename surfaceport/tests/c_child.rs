@@ -1,5 +1,6 @@
 //! A child in C, written from PROTOCOL.md alone, under a real session: what it
 //! takes to draw from another language is in that page.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs)]
 
 mod support;

@@ -1,4 +1,5 @@
 //! Death in every state of a session: of the child, and of the host.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs)]
 
 mod support;

@@ -1,5 +1,6 @@
 //! Sessions and renderers in foreign event loops: poll(2), a level-triggered
 //! and an edge-triggered epoll. No wake-up is lost, and nothing spins.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs)]
 
 mod support;

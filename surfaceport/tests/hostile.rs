@@ -4,6 +4,7 @@
 //!
 //! `cargo xtask hostile --rounds 1000 --hosts 4`, `--only NAME`, `--list`. The table is in
 //! `misbehave/behaviours/`, its documentation, `docs/hostile-child.md`, is made of it.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs, unreachable_pub, reason = "a test")]
 
 mod misbehave;

@@ -1,5 +1,6 @@
 //! The best pane for a window: each step down is told, with its reason, and can
 //! be refused.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs)]
 
 mod support;

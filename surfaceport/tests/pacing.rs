@@ -1,4 +1,5 @@
 //! Neither side slows the other, and the display's wishes reach the child.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs)]
 
 mod support;

@@ -1,5 +1,6 @@
 //! A child in a sandbox draws, and gets out of it by none of the ways in
 //! `sandbox/probes.rs`.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs)]
 
 mod support;

@@ -1,4 +1,5 @@
 //! Snapshot mode: what is shown is the host's own copy.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs)]
 
 mod support;

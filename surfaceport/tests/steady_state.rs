@@ -1,6 +1,7 @@
 //! What a frame costs once all is set up: no allocation, no mapping, no fd, no
 //! page fault, on either side; two system calls a hand-off if the host sleeps,
 //! none if it is awake.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs)]
 
 mod support;

@@ -610,6 +610,10 @@ fn listening_host() -> Result<(), Error> {
 
 #[test]
 fn a_name_leads_from_the_child_to_the_host() {
+    if cfg!(target_os = "macos") {
+        println!("not run: whose process a named child is, is not known there");
+        return;
+    }
     let _watchdog = watchdog("named");
     let name = format!("test.supervise.{}", std::process::id());
     // A host that was killed leaves its socket behind.

@@ -1,5 +1,6 @@
 //! Panes in a window of a Wayland compositor: what the compositor shows, pixel by
 //! pixel. Nothing in this binary maps a surface.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs)]
 
 mod support;

@@ -1,5 +1,6 @@
 //! Many frames through a Wayland pane: each is looked at twice, and pictures are
 //! taken at random. Longer runs: `cargo xtask panes`.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs)]
 
 mod support;

@@ -2,6 +2,7 @@
 //! whole frame at its own size, and afterwards the host has what it began with.
 //! Alone in its binary, because it counts what the process has. Longer runs:
 //! `cargo xtask panes`.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs)]
 
 mod support;

@@ -1,4 +1,5 @@
 //! Panes in a window on X11: what the server shows, pixel by pixel.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs)]
 
 mod support;

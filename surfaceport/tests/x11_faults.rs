@@ -1,5 +1,6 @@
 //! X servers that lack something, refuse, stop and die: a typed answer, and the
 //! child lives on.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs)]
 
 mod support;

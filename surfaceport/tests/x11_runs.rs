@@ -1,5 +1,6 @@
 //! Long runs in a window on X11, each alone in the process: what is counted is
 //! the process's. `cargo xtask panes` runs them with larger numbers.
+#![cfg(target_os = "linux")]
 #![allow(missing_docs)]
 
 mod support;

@@ -72,3 +72,19 @@ SAME(sizeof(mach_port_options_t), 24);
 SAME(sizeof(struct kevent), 32);
 SAME(MAP_MEM_NAMED_CREATE, 0x20000);
 SAME(POSIX_SPAWN_CLOEXEC_DEFAULT, 0x4000);
+
+// mach_frame/poc.rs: its message-structures.h
+typedef struct {
+    mach_msg_header_t header;
+    mach_msg_body_t body;
+    mach_msg_port_descriptor_t port_descriptors[2];
+} MachIOSurfaceSetupMessage;
+typedef struct {
+    mach_msg_header_t header;
+    int surfaceIndex;
+} MachIOSurfaceSwapMessage;
+SAME(sizeof(MachIOSurfaceSetupMessage), 52);
+SAME(offsetof(MachIOSurfaceSetupMessage, body), 24);
+SAME(offsetof(MachIOSurfaceSetupMessage, port_descriptors), 28);
+SAME(sizeof(MachIOSurfaceSwapMessage), 28);
+SAME(offsetof(MachIOSurfaceSwapMessage, surfaceIndex), 24);

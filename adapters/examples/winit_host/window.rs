@@ -1,8 +1,9 @@
-//! A host with a window of winit's: the child's frames in the best pane there is.
+//! The window, on Linux.
 
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
+use super::Anything;
 use adapters::Host;
 use surfaceport::os::Waker;
 use surfaceport::{Applied, PaneWindow, Placement, Scale, Size, View, WindowPane};
@@ -10,8 +11,6 @@ use winit::application::ApplicationHandler;
 use winit::event::WindowEvent;
 use winit::event_loop::{ActiveEventLoop, EventLoop, EventLoopProxy};
 use winit::window::{Window, WindowId};
-
-type Anything = Box<dyn std::error::Error>;
 
 /// What wakes the loop: the view has something to say.
 struct Readable;
@@ -104,10 +103,8 @@ impl ApplicationHandler<Readable> for App {
     }
 }
 
-fn main() -> Result<(), Anything> {
-    if adapters::run_if_child() {
-        return Ok(());
-    }
+/// Runs until the window is closed.
+pub(super) fn run() -> Result<(), Anything> {
     let event_loop = EventLoop::<Readable>::with_user_event().build()?;
     let mut app = App { proxy: event_loop.create_proxy(), open: None, failed: None };
     event_loop.run_app(&mut app)?;

@@ -10,16 +10,7 @@ use crate::output::{self, Display};
 
 pub(super) fn look() -> Vec<Finding> {
     let (best, reasons) = output::probe_display();
-    let (here, why_not) = match best {
-        Some(display) => (true, format!("{display:?}")),
-        None => (false, reasons.join("; ")),
-    };
-    let mut all = vec![finding(
-        "window",
-        here,
-        why_not,
-        ("`surfaceport demo` opens one", "`surfaceport demo` goes on without one"),
-    )];
+    let mut all = vec![super::window(best, &reasons)];
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     if is_set("WAYLAND_DISPLAY") || best == Some(Display::Wayland) {
         all.push(wayland());
@@ -27,16 +18,7 @@ pub(super) fn look() -> Vec<Finding> {
     if is_set("DISPLAY") {
         all.push(x11());
     }
-    let (here, found) = match output::terminal::graphics() {
-        Ok(graphics) => (true, graphics.to_owned()),
-        Err(why_not) => (false, why_not),
-    };
-    all.push(finding(
-        "terminal",
-        here,
-        found,
-        ("`surfaceport demo --terminal` shows frames in it", "no frames can be shown in it"),
-    ));
+    all.push(super::terminal());
     all
 }
 

@@ -1,11 +1,21 @@
 //! `doctor`: what this machine can do, and what follows from it.
 
+#[cfg(target_os = "linux")]
 mod displays;
+#[cfg(target_os = "macos")]
+mod displays_macos;
+#[cfg(target_os = "linux")]
 mod kernel;
+#[cfg(target_os = "macos")]
+mod kernel_macos;
 
 use std::io::Write as _;
 
 use serde::Serialize;
+
+use crate::output::{self, Display};
+#[cfg(target_os = "macos")]
+use {displays_macos as displays, kernel_macos as kernel};
 
 /// `doctor`'s options.
 #[derive(clap::Args)]
@@ -38,6 +48,22 @@ fn finding(
 ) -> Finding {
     let so = if there { if_there } else { if_not };
     Finding { topic, there: Some(there), found: found.into(), so }
+}
+
+/// Whether there can be a window.
+fn window(best: Option<Display>, reasons: &[String]) -> Finding {
+    let found = best.map_or_else(|| reasons.join("; "), |display| format!("{display:?}"));
+    let so = ("`surfaceport demo` opens one", "`surfaceport demo` goes on without one");
+    finding("window", best.is_some(), found, so)
+}
+
+/// What this terminal can show.
+fn terminal() -> Finding {
+    let so = ("`surfaceport demo --terminal` shows frames in it", "no frames can be shown in it");
+    match output::terminal::graphics() {
+        Ok(graphics) => finding("terminal", true, graphics, so),
+        Err(why_not) => finding("terminal", false, why_not, so),
+    }
 }
 
 /// Looks at everything and prints what it found.

@@ -1,15 +1,26 @@
 //! Where the frames go.
 
+#[cfg(target_os = "linux")]
 mod keys;
+#[cfg(target_os = "linux")]
 mod probe;
+#[cfg(target_os = "macos")]
+mod probe_macos;
 pub(crate) mod record;
 pub(crate) mod terminal;
+#[cfg(target_os = "linux")]
 pub(crate) mod window;
+#[cfg(target_os = "macos")]
+pub(crate) mod window_macos;
 
 use anyhow::bail;
 
 use crate::options::{Options, OutputOptions};
 pub(crate) use probe::{Display, display as probe_display};
+#[cfg(target_os = "macos")]
+use probe_macos as probe;
+#[cfg(target_os = "macos")]
+pub(crate) use window_macos as window;
 
 /// What shows the frames.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rustix::process::{Signal, pidfd_send_signal};
-use surfaceport::os::linux::child_pidfd;
+use rustix::process::Signal;
 use surfaceport::{
     Deadline, Event, Exit, ExitReason, Pane, Sandbox, Session, Stats, Timestamp, View,
 };
@@ -13,7 +12,7 @@ use tracing::{debug, info, warn};
 
 use super::progress::Progress;
 use super::report::{Report, Surfaces};
-use super::signals::Signals;
+use super::signals::{Signals, tell};
 use super::watch::{Seen, Watched};
 use super::{Job, sum};
 
@@ -310,12 +309,9 @@ impl<P: Pane> One<P> {
 
     /// Stops the child where it is, or lets it go on.
     fn stop(&mut self, stop: bool) {
-        if self.stopped != stop
-            && let Some(process) = child_pidfd(self.view.session())
-        {
+        let signal = if stop { Signal::STOP } else { Signal::CONT };
+        if self.stopped != stop && tell(self.view.session(), signal) {
             self.stopped = stop;
-            // One that has just ended need not be told.
-            let _ended = pidfd_send_signal(process, if stop { Signal::STOP } else { Signal::CONT });
         }
     }
 }

@@ -87,6 +87,18 @@ pub fn assert_none_left(mark: &str) {
 }
 
 /// The processes with a mark.
+#[cfg(target_os = "macos")]
+pub fn marked(mark: &str) -> Vec<i32> {
+    let wanted = format!("{MARK}={}", value(mark));
+    // With the environment of each that is ours.
+    let ps = Command::new("ps").args(["-A", "-E", "-ww", "-o", "pid=,command="]).output();
+    let listed = String::from_utf8_lossy(&ps.expect("ps").stdout).into_owned();
+    let marked = listed.lines().filter(|line| line.contains(&wanted));
+    marked.filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
+}
+
+/// The processes with a mark.
+#[cfg(target_os = "linux")]
 pub fn marked(mark: &str) -> Vec<i32> {
     let wanted = format!("{MARK}={}\0", value(mark));
     let is_marked = |pid: &i32| {

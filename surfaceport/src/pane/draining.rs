@@ -76,6 +76,7 @@ impl<T, S: PartialEq + Copy> Draining<T, S> {
     }
 
     /// How many do.
+    #[allow(dead_code, reason = "a layer asks; where there is none, this is only tested")]
     pub(super) fn len(&self) -> usize {
         self.frames.len()
     }
@@ -228,7 +229,9 @@ mod tests {
         let mut display = Display::default();
         display.used.extend([1, 2]);
         display.replaced(1, 0);
-        (0..PATIENCE).for_each(|_| drop(display.tick(0)));
+        for _ in 0..PATIENCE {
+            display.tick(0);
+        }
         display.replaced(2, 1);
         let asked = (0..PATIENCE).filter(|_| display.tick(1).wants_new).count();
         assert_eq!(asked, 1);

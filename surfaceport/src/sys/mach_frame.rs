@@ -18,6 +18,8 @@
 //! ..  payload
 //! ```
 
+pub(crate) mod poc;
+
 use crate::error::Violation;
 
 /// The name of a right in a task's own table; 0 is none.
@@ -230,6 +232,12 @@ impl<'a> Incoming<'a> {
     }
 }
 
+/// Who sent what is in a buffer that the kernel filled, whatever else is there.
+pub(crate) fn sender_of(buffer: &[u8]) -> Option<AuditToken> {
+    let size = usize::try_from(word(buffer, 4)?).ok()?;
+    sender(buffer.get(size..)?)
+}
+
 /// The audit token of a trailer: format 0, and long enough to have one.
 fn sender(trailer: &[u8]) -> Option<AuditToken> {
     let len = usize::try_from(word(trailer, 4)?).ok()?;
@@ -279,7 +287,13 @@ pub(crate) fn of_length(payload: &[u8]) -> Result<&[u8], Violation> {
 /// If the promise is broken: that is what the fuzzer looks for.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn check(buffer: &[u8]) {
+    let who = sender_of(buffer);
     let Ok(incoming) = Incoming::parse(buffer) else { return };
+    assert_eq!(who, incoming.sender);
+    if let Ok(message) = poc::Message::parse(&incoming) {
+        assert_eq!((message.id(), &message.payload()[..]), (incoming.id, incoming.payload));
+        assert!(incoming.payload.len() + HEADER_BYTES <= poc::MOST);
+    }
     let ports: Vec<Port> = incoming.ports().collect();
     assert_eq!(ports.len(), incoming.ports().len());
     let to = Port { name: 0, disposition: Disposition::CopySend };

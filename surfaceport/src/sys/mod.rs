@@ -43,3 +43,47 @@ pub(crate) mod mach_frame;
 mod conformance;
 #[cfg(test)]
 mod inproc;
+
+/// What `send` did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// The message is on its way.
+    Done,
+    /// The peer's queue is full; nothing was sent.
+    Full,
+    /// The peer is gone.
+    Closed,
+}
+
+/// What `receive` found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// A message of this many bytes.
+    Message(usize),
+    /// Nothing at the moment.
+    Empty,
+    /// The peer is gone.
+    Closed,
+}
+
+/// When a source fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trigger {
+    /// Each time it becomes ready again; for bells, which nobody reads.
+    Edge,
+    /// For as long as there is something to read.
+    Level,
+    /// For as long as there is something to read, or room to write.
+    LevelAndRoom,
+}
+
+/// What reading a pipe gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PipeRead {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing at the moment.
+    Empty,
+    /// Nobody writes any more.
+    End,
+}

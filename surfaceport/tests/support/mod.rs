@@ -2,14 +2,25 @@
 //! again in a role, and frames whose content tells what they are.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part")]
 
+#[cfg(target_os = "linux")]
 pub mod checked;
 pub mod counts;
+#[cfg(target_os = "linux")]
 pub mod desk;
+#[cfg(target_os = "macos")]
+mod macos;
 pub mod pattern;
+#[cfg(target_os = "linux")]
 pub mod raw;
 pub mod roles;
+#[cfg(target_os = "linux")]
 pub mod trace;
+#[cfg(target_os = "linux")]
 pub mod window;
+
+#[cfg(target_os = "macos")]
+#[allow(unused_imports, reason = "each test uses a part")]
+pub use macos::{await_sleep, await_stop, open_fds, pidfd};
 
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,7 +29,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{Pid, Signal};
 use surfaceport::{
     Canvas, Command, Damage, Deadline, Error, Event, Frame, PresentMode, Renderer, Session, Size,
     Swapchain, SwapchainDescriptor,
@@ -209,6 +220,7 @@ impl Drop for Watchdog {
 }
 
 /// What this process has open.
+#[cfg(target_os = "linux")]
 pub fn open_fds() -> Vec<String> {
     let mut all: Vec<_> = std::fs::read_dir("/proc/self/fd")
         .unwrap()
@@ -231,9 +243,11 @@ pub fn has_no_children() -> bool {
 }
 
 /// A hold on a process: it can't be taken for another one of the same number.
+#[cfg(target_os = "linux")]
 pub fn pidfd(pid: u32) -> OwnedFd {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    rustix::process::pidfd_open(pid, PidfdFlags::empty()).expect("the process is there")
+    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
+        .expect("the process is there")
 }
 
 /// Waits until a process has ended. `false`: it still has not.
@@ -248,6 +262,7 @@ pub fn signal(pid: u32, signal: Signal) {
 }
 
 /// Waits until the main thread of a process sleeps in a system call.
+#[cfg(target_os = "linux")]
 pub fn await_sleep(pid: u32) {
     loop {
         std::thread::sleep(Duration::from_millis(5));
@@ -259,6 +274,7 @@ pub fn await_sleep(pid: u32) {
 }
 
 /// Waits until every thread of a process has stopped: SIGSTOP takes its time.
+#[cfg(target_os = "linux")]
 pub fn await_stop(pid: u32) {
     let stopped = |task: std::fs::DirEntry| {
         let stat = std::fs::read_to_string(task.path().join("stat")).unwrap();

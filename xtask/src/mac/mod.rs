@@ -1,6 +1,6 @@
 //! `cargo xtask mac`: what can be known of the macOS side without a Mac.
 //!
-//! The library, its tests and its examples are type-checked and linted for both
+//! Every package, with its tests and examples, is type-checked and linted for both
 //! kinds of Mac, and linked to Mach-O. Nothing is run. It takes the darwin
 //! targets of this toolchain, if they are installed, or else Debian's compiler
 //! with a standard library that is built once, from Debian's source of it.
@@ -22,10 +22,6 @@ use toolchain::Toolchain;
 
 /// Apple silicon, and Intel. The first one is linked, too.
 const TARGETS: [&str; 2] = ["aarch64-apple-darwin", "x86_64-apple-darwin"];
-
-/// What there is of macOS so far: the library, its tests and its examples. The
-/// program, and the tests with processes, still ask for what only Linux has.
-const PARTS: [&str; 4] = ["--package", "surfaceport", "--lib", "--examples"];
 
 /// The release of `ziglang` whose headers and symbol list were compared with
 /// the SDK of macOS 15.5.
@@ -51,7 +47,7 @@ pub(crate) fn run() -> Checked {
     let layouts = layouts(&zig, &cache)?;
     for target in TARGETS {
         let mut clippy = toolchain.cargo(&sdk);
-        clippy.args(["clippy", "--quiet", "--target", target]).args(PARTS);
+        clippy.args(["clippy", "--quiet", "--workspace", "--all-targets", "--target", target]);
         clippy.args(["--", "-D", "warnings"]);
         run::run(&mut clippy)?.ok()?;
     }
@@ -134,24 +130,23 @@ fn layouts(zig: &Path, cache: &Path) -> Result<usize, String> {
     Ok(text.lines().filter(|line| line.starts_with("SAME(")).count())
 }
 
-/// Links the tests and the examples for Apple silicon; how many programs.
+/// Links the program, the tests and the examples for Apple silicon; how many
+/// programs.
 fn link(toolchain: &Toolchain, sdk: &Path) -> Result<usize, String> {
-    let mut programs = Vec::new();
-    let shared = ["--message-format", "json", "--target", TARGETS[0]];
-    for what in [&["build", "--quiet"][..], &["test", "--quiet", "--no-run"]] {
-        let mut cargo = toolchain.cargo(sdk);
-        cargo.args(what).args(PARTS).args(shared).stderr(std::process::Stdio::inherit());
-        println!("$ cargo {} {}", what.join(" "), shared.join(" "));
-        let output = cargo.output().map_err(|error| format!("cargo: {error}"))?;
-        if !output.status.success() {
-            return Err(format!("cargo {}: {}", what.join(" "), output.status));
-        }
-        let lines = String::from_utf8_lossy(&output.stdout);
-        let messages = lines.lines().filter_map(|line| serde_json::from_str(line).ok());
-        programs.extend(messages.filter_map(|message: serde_json::Value| {
-            message["executable"].as_str().map(PathBuf::from)
-        }));
+    // Tests bring along what they run: the program, and the examples.
+    let what = ["test", "--quiet", "--no-run", "--workspace", "--target", TARGETS[0]];
+    println!("$ cargo {}", what.join(" "));
+    let mut cargo = toolchain.cargo(sdk);
+    cargo.args(what).args(["--message-format", "json"]).stderr(std::process::Stdio::inherit());
+    let output = cargo.output().map_err(|error| format!("cargo: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("cargo test: {}", output.status));
     }
+    let lines = String::from_utf8_lossy(&output.stdout);
+    let messages = lines.lines().filter_map(|line| serde_json::from_str(line).ok());
+    let programs = messages
+        .filter_map(|message: serde_json::Value| message["executable"].as_str().map(PathBuf::from));
+    let programs: Vec<PathBuf> = programs.collect();
     for program in &programs {
         let failed = |error| format!("{}: {error}", program.display());
         let bytes = std::fs::read(program).map_err(failed)?;
@@ -159,7 +154,13 @@ fn link(toolchain: &Toolchain, sdk: &Path) -> Result<usize, String> {
             return Err(format!("{} is no Mach-O program for arm64", program.display()));
         }
     }
-    if programs.is_empty() { Err("nothing was linked".to_owned()) } else { Ok(programs.len()) }
+    let is_the_program =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name == "surfaceport");
+    if programs.iter().any(is_the_program) {
+        Ok(programs.len())
+    } else {
+        Err(format!("of {} programs none is surfaceport", programs.len()))
+    }
 }
 
 /// The head of a Mach-O file (mach-o/loader.h): 64 bits, arm64, an executable.

@@ -8,7 +8,12 @@ use syn::visit::Visit;
 use crate::project;
 
 /// Where such declarations may stand.
-const SOURCES: [&str; 2] = ["surfaceport/src/sys/macos", "surfaceport-cli/src"];
+const SOURCES: [&str; 4] = [
+    "surfaceport/src/sys/macos",
+    "surfaceport/src/os/macos",
+    "surfaceport/src/pane",
+    "surfaceport-cli/src",
+];
 
 /// Holds them against the lists; how many there are.
 pub(super) fn check(sdk: &Path) -> Result<usize, String> {

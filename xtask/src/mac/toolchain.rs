@@ -49,8 +49,9 @@ pub(super) struct Toolchain {
 }
 
 impl Toolchain {
-    /// Finds one, and builds its standard library if need be. The inner error
-    /// says what is missing.
+    /// Finds one, and builds its standard library if need be. The first target is
+    /// to be linked for, the others only checked. The inner error says what is
+    /// missing.
     pub(super) fn find(
         cache: &Path,
         targets: &[&'static str],
@@ -109,6 +110,9 @@ impl Toolchain {
         command.env("CARGO_TARGET_DIR", project::target("mac")).env("SDKROOT", sdk);
         // Warnings are for clippy to deny; a build that compiles is what counts.
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+        // Nobody runs it, so it need not be fast, nor debugged.
+        command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0").env("CARGO_PROFILE_DEV_DEBUG", "false");
+        command.env("CARGO_INCREMENTAL", "0");
         let sysroot = self.sysroot.as_deref().map(|path| format!("--sysroot {} ", path.display()));
         let flags = format!("{}-Clinker-flavor=ld64.lld", sysroot.unwrap_or_default());
         for target in &self.targets {
@@ -156,24 +160,24 @@ impl Toolchain {
         run::run(Command::new("chmod").arg("+x").arg(&wrapper))?.ok()?;
 
         let built = work.join("target");
-        let mut cargo = self.plain_cargo();
-        cargo.args(["build", "--quiet", STD, "--manifest-path"]).arg(package.join("Cargo.toml"));
-        for target in &self.targets {
-            cargo.args(["--target", target]);
-        }
-        cargo.env("CARGO_TARGET_DIR", &built).env("RUSTC_BOOTSTRAP", "1");
-        cargo.env("RUSTC_WRAPPER", &wrapper);
-        run::run(&mut cargo)?.ok()?;
-
         let rustlib = work.join("sysroot/lib/rustlib");
         for target in &self.targets {
+            // What is never linked needs no code.
+            let linked = self.targets.first() == Some(target);
+            let (command, kind) = if linked { ("build", ".rlib") } else { ("check", ".rmeta") };
+            let mut cargo = self.plain_cargo();
+            cargo.args([command, "--quiet", STD, "--target", target, "--manifest-path"]);
+            cargo.arg(package.join("Cargo.toml"));
+            cargo.env("CARGO_TARGET_DIR", &built).env("RUSTC_BOOTSTRAP", "1");
+            cargo.env("RUSTC_WRAPPER", &wrapper);
+            run::run(&mut cargo)?.ok()?;
             let into = rustlib.join(target).join("lib");
             std::fs::create_dir_all(&into).map_err(failed)?;
             let from = built.join(target).join("debug/deps");
             for entry in std::fs::read_dir(from).map_err(failed)? {
                 let path = entry.map_err(failed)?.path();
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                if name.ends_with(".rlib") && !name.starts_with("libmkstd") {
+                if name.ends_with(kind) && !name.starts_with("libmkstd") {
                     std::fs::copy(&path, into.join(name)).map_err(failed)?;
                 }
             }

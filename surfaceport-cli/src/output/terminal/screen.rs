@@ -5,7 +5,6 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, Once, PoisonError};
 
-use rustix::fs::MemfdFlags;
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
 use surfaceport::Size;
 
@@ -155,10 +154,25 @@ fn lock() -> std::sync::MutexGuard<'static, Option<Taken>> {
 /// Sends what is written to standard error elsewhere: it would be written into
 /// the picture.
 fn hold_stderr() -> io::Result<(OwnedFd, std::fs::File)> {
-    let held = rustix::fs::memfd_create("said", MemfdFlags::CLOEXEC)?;
+    let held = nameless_file()?;
     let stderr = io::stderr().as_fd().try_clone_to_owned()?;
     rustix::stdio::dup2_stderr(&held)?;
-    Ok((stderr, std::fs::File::from(held)))
+    Ok((stderr, held))
+}
+
+#[cfg(target_os = "linux")]
+fn nameless_file() -> io::Result<std::fs::File> {
+    let file = rustix::fs::memfd_create("said", rustix::fs::MemfdFlags::CLOEXEC)?;
+    Ok(std::fs::File::from(file))
+}
+
+/// A file that is gone from its folder before anything is in it.
+#[cfg(target_os = "macos")]
+fn nameless_file() -> io::Result<std::fs::File> {
+    let path = std::env::temp_dir().join(format!("surfaceport-said-{}", std::process::id()));
+    let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
 }
 
 /// Puts right what has not been put right yet.

@@ -3,7 +3,8 @@
 use super::super::{A_WHILE, PATIENCE};
 use super::tools::*;
 use crate::sync::{AtomicU64, Ordering};
-use sys::{Bell, Endpoint, Handle, Ringer, Sent, Trigger};
+use crate::sys::{Sent, Trigger};
+use sys::{Bell, Endpoint, Handle, Ringer};
 
 /// A handle as the peer gets it.
 fn sent(handle: &Handle) -> Handle {

@@ -3,8 +3,9 @@
 use super::tools::*;
 use crate::error::{Error, Violation};
 use crate::sync::Ordering;
+use crate::sys::Sent;
 use sys::testing::words;
-use sys::{Endpoint, Handle, Memory, Sent};
+use sys::{Endpoint, Handle, Memory};
 
 /// What a peer would get.
 fn sent(memory: &Memory) -> Handle {

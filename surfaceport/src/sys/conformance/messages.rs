@@ -4,8 +4,9 @@ use super::super::{A_WHILE, PATIENCE};
 use super::tools::*;
 use crate::error::Violation;
 use crate::sync::Ordering;
+use crate::sys::{Received, Sent, Trigger};
 use sys::testing::words;
-use sys::{Endpoint, Memory, Received, Sent, Trigger};
+use sys::{Endpoint, Memory};
 
 #[test]
 fn keep_their_boundaries_and_order() {

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use super::super::{A_WHILE, PATIENCE};
 use super::tools::*;
 use crate::error::Error;
+use crate::sys::Trigger;
 use crate::time::Deadline;
-use sys::{Endpoint, Listener, Trigger};
+use sys::{Endpoint, Listener};
 
 /// Runs a test of this file where the names are its own.
 fn alone(test: &str, body: impl FnOnce()) {
@@ -60,7 +61,7 @@ fn carry_handles() {
         let client = connect("handles").unwrap();
         let server = accept(&listener);
         let memory = sys::Memory::create("conformance", 1).unwrap();
-        assert_eq!(client.send(b"x", &[memory.handle()]).unwrap(), sys::Sent::Done);
+        assert_eq!(client.send(b"x", &[memory.handle()]).unwrap(), crate::sys::Sent::Done);
         let handle = receive(&server).1.pop().unwrap();
         sys::Memory::import(handle, memory.len()).unwrap();
     });

@@ -5,8 +5,9 @@ use crate::error::{Error, Violation};
 use crate::format::Format;
 use crate::geometry::{Size, SurfaceDescriptor};
 use crate::sync::Ordering;
+use crate::sys::Sent;
 use sys::testing::words;
-use sys::{Endpoint, Handle, Sent, SurfaceMemory};
+use sys::{Endpoint, Handle, SurfaceMemory};
 
 fn descriptor() -> SurfaceDescriptor {
     SurfaceDescriptor::new(Size::new(100, 30), Format::Bgra8).unwrap()

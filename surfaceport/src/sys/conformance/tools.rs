@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::super::PATIENCE;
 use crate::error::{Error, Violation};
-use sys::{Endpoint, Handle, Received, Sent, Source, Trigger, WaitSet};
+use crate::sys::{Received, Sent, Trigger};
+use sys::{Endpoint, Handle, Source, WaitSet};
 
 /// The tokens that fire in one wait.
 pub(super) fn wait(set: &WaitSet, timeout: Duration) -> Vec<Option<u64>> {

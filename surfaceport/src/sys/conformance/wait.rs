@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::super::{A_WHILE, PATIENCE};
 use super::tools::*;
+use crate::sys::Trigger;
 use crate::time::Timestamp;
-use sys::{Bell, Endpoint, Handle, Memory, Ringer, Trigger, WaitSet, now};
+use sys::{Bell, Endpoint, Handle, Memory, Ringer, WaitSet, now};
 
 #[test]
 fn level_fires_for_as_long_as_there_is_something() {
@@ -47,7 +48,7 @@ fn room_fires_for_as_long_as_there_is_room() {
     wait_for(&set, Some(5));
     wait_for(&set, Some(5));
     // Something to read fires it, too.
-    while a.send(&[0; 4000], &[]).unwrap() == sys::Sent::Done {}
+    while a.send(&[0; 4000], &[]).unwrap() == crate::sys::Sent::Done {}
     assert_eq!(wait(&set, A_WHILE), []);
     send(&b, b"x");
     wait_for(&set, Some(5));

@@ -7,6 +7,7 @@ use super::process::Context;
 use super::wait::{Signal, Source};
 use super::{BorrowedHandle, Handle, lock};
 use crate::error::{Error, Violation};
+use crate::sys::{Received, Sent};
 
 /// The most handles that ride beside a message.
 const MAX_HANDLES: usize = 16;
@@ -40,28 +41,6 @@ struct Inbox {
     last: bool,
 }
 
-/// What `send` did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
-    /// The message is on its way.
-    Done,
-    /// The peer's queue is full; nothing was sent.
-    Full,
-    /// The peer is gone.
-    Closed,
-}
-
-/// What `receive` found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Received {
-    /// A message of this many bytes.
-    Message(usize),
-    /// Nothing at the moment.
-    Empty,
-    /// The peer is gone.
-    Closed,
-}
-
 impl Endpoint {
     /// Two connected ends.
     pub(crate) fn pair() -> Result<(Self, Self), Error> {
@@ -82,7 +61,9 @@ impl Endpoint {
 
     /// The end that this process was started with. It can be had once.
     pub(crate) fn inherited() -> Result<Self, Error> {
-        Context::current().and_then(|this| lock(&this.endpoint).take()).ok_or(Error::NoHost)
+        Context::current()
+            .and_then(|this| lock(&this.endpoint).take())
+            .ok_or(Error::NoHost { variable: "nothing" })
     }
 
     /// Sends one message, with 16 handles at most.

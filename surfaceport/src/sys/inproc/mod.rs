@@ -35,11 +35,11 @@ use crate::error::Error;
 pub(crate) use bell::{Bell, Ringer, bell_to_child, bell_to_host};
 pub(crate) use clock::{now, thread_time};
 pub(crate) use memory::{Mapping, Memory};
-pub(crate) use message::{Endpoint, Received, Sent};
+pub(crate) use message::Endpoint;
 pub(crate) use name::Listener;
-pub(crate) use process::{PipeRead, Process, Spawn, StderrPipe};
+pub(crate) use process::{Process, Spawn, StderrPipe};
 pub(crate) use surface::SurfaceMemory;
-pub(crate) use wait::{Source, Trigger, WaitSet};
+pub(crate) use wait::{Source, WaitSet};
 
 /// What travels beside a message.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ use super::lock;
 use super::message::{Endpoint, Line};
 use super::wait::{Signal, Source};
 use crate::error::{Error, ExitReason};
+use crate::sys::PipeRead;
 use crate::time::Deadline;
 
 /// What a child runs, with its arguments; its result is the exit code.
@@ -260,15 +261,4 @@ impl StderrPipe {
     pub(crate) fn source(&self) -> Source<'_> {
         &self.0.signal
     }
-}
-
-/// What reading a pipe gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PipeRead {
-    /// So many bytes.
-    Bytes(usize),
-    /// Nothing at the moment.
-    Empty,
-    /// Nobody writes any more.
-    End,
 }

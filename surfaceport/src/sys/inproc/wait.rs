@@ -6,21 +6,11 @@ use std::time::Duration;
 
 use super::{lock, now, os};
 use crate::error::Error;
+use crate::sys::Trigger;
 use crate::time::{Deadline, Timestamp};
 
 /// What can be waited on.
 pub(crate) type Source<'a> = &'a Arc<Signal>;
-
-/// When a source fires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trigger {
-    /// Each time it becomes ready again; for bells, which nobody reads.
-    Edge,
-    /// For as long as there is something to read.
-    Level,
-    /// For as long as there is something to read, or room to write.
-    LevelAndRoom,
-}
 
 /// Whether something is ready, and who sleeps until it is.
 ///

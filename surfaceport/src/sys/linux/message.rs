@@ -17,6 +17,7 @@ use rustix::net::{
 use super::wait::Source;
 use super::{os, retry};
 use crate::error::{Error, Violation};
+use crate::sys::{Received, Sent};
 
 /// The most handles that ride beside a message.
 const MAX_HANDLES: usize = 16;
@@ -27,28 +28,6 @@ pub(super) const FD_VARIABLE: &str = "SURFACEPORT_FD";
 /// One end of a connection. No call blocks.
 #[derive(Debug)]
 pub(crate) struct Endpoint(OwnedFd);
-
-/// What `send` did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
-    /// The message is on its way.
-    Done,
-    /// The peer's queue is full; nothing was sent.
-    Full,
-    /// The peer is gone.
-    Closed,
-}
-
-/// What `receive` found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Received {
-    /// A message of this many bytes.
-    Message(usize),
-    /// Nothing at the moment.
-    Empty,
-    /// The peer is gone.
-    Closed,
-}
 
 impl Endpoint {
     /// Two connected ends.
@@ -74,21 +53,22 @@ impl Endpoint {
     /// The end that this process was started with. It can be had once.
     pub(crate) fn inherited() -> Result<Self, Error> {
         static TAKEN: OnceLock<()> = OnceLock::new();
+        let no_host = || Error::NoHost { variable: FD_VARIABLE };
         let number: RawFd = std::env::var(FD_VARIABLE)
             .ok()
             .and_then(|text| text.parse().ok())
             .filter(|number| *number > 2)
-            .ok_or(Error::NoHost)?;
+            .ok_or_else(no_host)?;
         // SAFETY: borrowed only for the two checks below, which fail cleanly
         // where the number is not open.
         let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
         if rustix::net::sockopt::socket_type(borrowed) != Ok(SocketType::SEQPACKET) {
-            return Err(Error::NoHost);
+            return Err(no_host());
         }
         rustix::io::fcntl_setfd(borrowed, FdFlags::CLOEXEC)
             .map_err(|errno| os("taking over the inherited socket", errno))?;
         if TAKEN.set(()).is_err() {
-            return Err(Error::NoHost);
+            return Err(no_host());
         }
         // SAFETY: the fd is open (checked above), nothing else in this process
         // was told its number, and `TAKEN` makes this the only owner.

@@ -23,12 +23,12 @@ use crate::error::Error;
 pub(crate) use bell::{Bell, Ringer, bell_to_child, bell_to_host};
 pub(crate) use clock::{now, thread_time};
 pub(crate) use memory::{Mapping, Memory};
-pub(crate) use message::{Endpoint, Received, Sent};
+pub(crate) use message::Endpoint;
 pub(crate) use name::Listener;
-pub(crate) use process::{PipeRead, Process, Spawn, StderrPipe};
+pub(crate) use process::{Process, Spawn, StderrPipe};
 pub(crate) use sandbox::{Plan, Raised, close as close_sandbox, has_seccomp, landlock_abi};
 pub(crate) use surface::SurfaceMemory;
-pub(crate) use wait::{Source, Trigger, WaitSet, from_fd};
+pub(crate) use wait::{Source, WaitSet, from_fd};
 
 /// What travels beside a message.
 pub(crate) type Handle = std::os::fd::OwnedFd;

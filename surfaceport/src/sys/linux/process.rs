@@ -22,6 +22,7 @@ use super::sandbox::{self, Fence, Plan, Raised};
 use super::wait::{Source, timespec};
 use super::{os, retry};
 use crate::error::{Error, ExitReason};
+use crate::sys::PipeRead;
 use crate::time::Deadline;
 
 /// How to start a child.
@@ -406,15 +407,4 @@ impl StderrPipe {
     pub(crate) fn source(&self) -> Source<'_> {
         self.0.as_fd()
     }
-}
-
-/// What reading a pipe gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PipeRead {
-    /// So many bytes.
-    Bytes(usize),
-    /// Nothing at the moment.
-    Empty,
-    /// Nobody writes any more.
-    End,
 }

@@ -20,6 +20,7 @@ use rustix::io::FdFlags;
 
 use super::*;
 use crate::error::Violation;
+use crate::sys::{PipeRead, Received, Sent, Trigger};
 
 /// Far longer than anything takes; only a test that fails waits for so long.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -12,6 +12,7 @@ use rustix::time::{
 
 use super::os;
 use crate::error::Error;
+use crate::sys::Trigger;
 use crate::time::Timestamp;
 
 /// What can be waited on.
@@ -20,17 +21,6 @@ pub(crate) type Source<'a> = BorrowedFd<'a>;
 /// An fd that the system's own calls can wait on.
 pub(crate) fn from_fd(fd: BorrowedFd<'_>) -> Source<'_> {
     fd
-}
-
-/// When a source fires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trigger {
-    /// Each time it becomes ready again; for bells, which nobody reads.
-    Edge,
-    /// For as long as there is something to read.
-    Level,
-    /// For as long as there is something to read, or room to write.
-    LevelAndRoom,
 }
 
 impl Trigger {

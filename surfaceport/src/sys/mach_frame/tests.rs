@@ -6,6 +6,7 @@ use std::process::Command;
 
 use proptest::prelude::*;
 
+use super::poc::Message;
 use super::*;
 
 fn port(name: Name, disposition: Disposition) -> Port {
@@ -16,13 +17,15 @@ fn port(name: Name, disposition: Disposition) -> Port {
 fn setup() -> Vec<u8> {
     let ports = [port(0x1234, Disposition::CopySend), port(0x5678, Disposition::CopySend)];
     let to = port(0xabcd, Disposition::CopySend);
-    Outgoing { to, id: 1000, ports: &ports, payload: &[] }.encode()
+    let (id, payload) = (Message::Setup.id(), Message::Setup.payload());
+    Outgoing { to, id, ports: &ports, payload: &payload }.encode()
 }
 
 /// The other one: Swap, the index of a surface.
 fn swap() -> Vec<u8> {
     let to = port(0xabcd, Disposition::CopySend);
-    Outgoing { to, id: 2000, ports: &[], payload: &1_i32.to_le_bytes() }.encode()
+    let (id, payload) = (Message::Swap(1).id(), Message::Swap(1).payload());
+    Outgoing { to, id, ports: &[], payload: &payload }.encode()
 }
 
 /// One of ours: a right, bytes and their length.
@@ -144,6 +147,65 @@ fn what_is_sent_is_received() {
     assert!(!incoming.carries(&[Disposition::MoveSend]));
     assert!(!incoming.carries(&[Disposition::MoveSend, Disposition::MoveSendOnce]));
     assert!(incoming.payload.is_empty() && incoming.is_from_kernel());
+}
+
+/// The table of the layout, byte by byte: what the PoC's two programs say.
+#[test]
+fn the_messages_of_the_poc_are_these_bytes() {
+    let words = |bytes: &[u8]| -> Vec<u32> {
+        bytes.as_chunks().0.iter().copied().map(u32::from_le_bytes).collect()
+    };
+    // 0x0013_0000: two bytes of nothing, COPY_SEND, and a port's type, 0.
+    let port = |name| [name, 0, 0x0013_0000];
+    let head = |bits, size, id| [bits, size, 0xabcd, 0, 0, id];
+    let whole = [&head(0x8000_0013, 52, 1000)[..], &[2], &port(0x1234), &port(0x5678)].concat();
+    assert_eq!((setup().len(), words(&setup())), (52, whole));
+    assert_eq!((swap().len(), words(&swap())), (28, [&head(0x13, 28, 2000)[..], &[1]].concat()));
+}
+
+#[test]
+fn the_messages_of_the_poc_are_taken_exactly() {
+    let parsed = |message: &[u8]| Message::parse(&Incoming::parse(message)?);
+    let (setup, swap) = (received(setup(), TOKEN), received(swap(), TOKEN));
+    assert_eq!(parsed(&setup), Ok(Message::Setup));
+    assert_eq!(parsed(&swap), Ok(Message::Swap(1)));
+    assert_eq!(sender_of(&setup), Some(AuditToken(TOKEN)));
+    let with = |message: &[u8], offset: usize, bytes: &[u8]| {
+        let mut message = message.to_vec();
+        message[offset..offset + bytes.len()].copy_from_slice(bytes);
+        parsed(&message)
+    };
+    for (index, expected) in [
+        (0_i32, Ok(Message::Swap(0))),
+        (2, Err(Violation::SlotOutOfRange)),
+        (-1, Err(Violation::SlotOutOfRange)),
+        (i32::MAX, Err(Violation::SlotOutOfRange)),
+        (i32::MIN, Err(Violation::SlotOutOfRange)),
+    ] {
+        assert_eq!(with(&swap, 24, &index.to_le_bytes()), expected, "{index}");
+    }
+    for message in [&setup, &swap] {
+        // Somebody wants an answer, or says what nobody knows.
+        assert_eq!(with(message, 8, &[1]), Err(Violation::BadField));
+        assert_eq!(with(message, 20, &[1, 0, 0, 0]), Err(Violation::UnknownMessage));
+    }
+    // One as the other: a Setup without ports, a Swap with them.
+    assert_eq!(with(&swap, 20, &1000_i32.to_le_bytes()), Err(Violation::LengthMismatch));
+    assert_eq!(with(&setup, 20, &2000_i32.to_le_bytes()), Err(Violation::UnexpectedHandles));
+    // A right of another kind, one port only, one too many.
+    assert_eq!(with(&setup, 38, &[18]), Err(Violation::MissingHandles));
+    assert_eq!(with(&setup, 50, &[16]), Err(Violation::MissingHandles));
+    let ports = |count| vec![port(1, Disposition::CopySend); count];
+    for count in [1, 3] {
+        let to = port(2, Disposition::CopySend);
+        let other = Outgoing { to, id: 1000, ports: &ports(count), payload: &[] }.encode();
+        assert_eq!(parsed(&received(other, TOKEN)), Err(Violation::MissingHandles), "{count}");
+    }
+    for payload in [&[][..], &[0; 8]] {
+        let to = port(2, Disposition::CopySend);
+        let other = Outgoing { to, id: 2000, ports: &[], payload }.encode();
+        assert_eq!(parsed(&received(other, TOKEN)), Err(Violation::LengthMismatch));
+    }
 }
 
 #[test]

@@ -16,9 +16,10 @@ use super::process::Exit;
 use super::rights::{
     Beside, ReceiveRight, ReceivedMessage, SendOnceRight, SendRight, Taken, Target, send,
 };
-use super::wait::{Source, Trigger, WaitSet, What};
+use super::wait::{Source, WaitSet, What};
 use super::{lock, os};
 use crate::error::Error;
+use crate::sys::Trigger;
 use crate::sys::mach_frame::{AuditToken, BODY_BYTES, Disposition, HEADER_BYTES, PORT_BYTES};
 use crate::time::Deadline;
 

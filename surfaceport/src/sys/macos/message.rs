@@ -10,6 +10,7 @@ use crate::error::{Error, Violation};
 use crate::sys::mach_frame::{
     AuditToken, BODY_BYTES, HEADER_BYTES, PORT_BYTES, of_length, with_length,
 };
+use crate::sys::{Received, Sent};
 
 /// The most handles that ride beside a message.
 const MAX_HANDLES: usize = 16;
@@ -47,28 +48,6 @@ struct State {
     /// The process whose messages count: the first one that sent one, unless
     /// the door said who it is. Others can't send here unless a right leaks.
     peer: Option<AuditToken>,
-}
-
-/// What `send` did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
-    /// The message is on its way.
-    Done,
-    /// The peer's queue is full; nothing was sent.
-    Full,
-    /// The peer is gone.
-    Closed,
-}
-
-/// What `receive` found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Received {
-    /// A message of this many bytes.
-    Message(usize),
-    /// Nothing at the moment.
-    Empty,
-    /// The peer is gone.
-    Closed,
 }
 
 /// An end that nobody uses yet: it can be given to another process.

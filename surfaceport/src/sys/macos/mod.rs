@@ -17,6 +17,7 @@ mod kern;
 mod memory;
 mod message;
 mod name;
+mod poc;
 mod process;
 mod rights;
 mod sandbox;
@@ -42,15 +43,17 @@ use crate::error::Error;
 pub(crate) use bell::{Bell, Ringer, bell_to_child, bell_to_host};
 pub(crate) use clock::{now, thread_time};
 pub(crate) use memory::{Mapping, Memory};
-pub(crate) use message::{Endpoint, Received, Sent};
+pub(crate) use message::Endpoint;
 pub(crate) use name::Listener;
-pub(crate) use process::{PipeRead, Process, Spawn, StderrPipe};
+#[cfg(target_os = "macos")]
+pub(crate) use poc::{PocChild, PocHost, PocNews};
+pub(crate) use process::{Process, Spawn, StderrPipe};
 #[cfg(target_os = "macos")]
 pub(crate) use sandbox::{Plan, Raised, close as close_sandbox};
 pub(crate) use surface::SurfaceMemory;
 #[cfg(target_os = "macos")]
 pub(crate) use wait::from_fd;
-pub(crate) use wait::{Source, Trigger, WaitSet};
+pub(crate) use wait::{Source, WaitSet};
 
 use kern::Code;
 use rights::{ReceiveRight, SendRight};

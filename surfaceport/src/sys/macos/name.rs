@@ -63,8 +63,9 @@ impl Endpoint {
     /// The end that this process was started with. It can be had once.
     pub(crate) fn inherited() -> Result<Self, Error> {
         const PATIENCE: Duration = Duration::from_secs(10);
-        let name = kern::take_variable(NAME_VARIABLE).ok_or(Error::NoHost)?;
-        let name = CString::new(name.into_encoded_bytes()).map_err(|_| Error::NoHost)?;
+        let no_host = || Error::NoHost { variable: NAME_VARIABLE };
+        let name = kern::take_variable(NAME_VARIABLE).ok_or_else(no_host)?;
+        let name = CString::new(name.into_encoded_bytes()).map_err(|_| no_host())?;
         match ask(&name, Deadline::from(PATIENCE))? {
             Answer::End(endpoint, who) if who.pid() == kern::parent_pid() => Ok(endpoint),
             // Whoever that is, it did not start this process.

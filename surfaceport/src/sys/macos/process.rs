@@ -13,6 +13,7 @@ use super::message::{Endpoint, Loose};
 use super::sandbox::{Plan, Raised};
 use super::wait::{Source, What};
 use crate::error::{Error, ExitReason};
+use crate::sys::PipeRead;
 use crate::time::Deadline;
 
 /// How the name of the door is announced.
@@ -64,38 +65,43 @@ impl Spawn {
         let (own, theirs) = Loose::pair()?;
         let endpoint = Endpoint::new(own)?;
         let (frame, name) = Frame::random()?;
-        let piped = |source| Error::Os { doing: "creating a pipe", source };
-        let (stderr, child_end) = kern::pipe().map_err(piped)?;
         let name = name.into_string().unwrap_or_default();
-        let program = Program {
-            path: &self.program,
-            args: &self.args,
-            env: self.environment(name.into()),
-            current_dir: self.current_dir.as_ref(),
-        };
-        let pid = kern::spawn(&program, &child_end).map_err(|source| self.refused(source))?;
-        drop(child_end);
-        let process = Process::own(pid);
+        let mut env = self.environment();
+        env.push((NAME_VARIABLE.into(), name.into()));
+        let (process, stderr) = self.launch(env)?;
         let guest =
             Guests::Child { pid: process.pid(), end: Arc::clone(endpoint.end()), loose: theirs };
         // If that fails, the process is ended as it is dropped.
         frame.open(guest, Some(Arc::clone(&process.exit)))?.detach();
-        Ok(Spawned { process, endpoint, stderr: StderrPipe(stderr), sandbox })
+        Ok(Spawned { process, endpoint, stderr, sandbox })
     }
 
-    /// All of the child's environment.
-    fn environment(&self, name: OsString) -> Vec<(OsString, OsString)> {
-        let mut all: Vec<_> = if self.env_clear {
-            Vec::new()
-        } else {
-            std::env::vars_os().filter(|(key, _)| key != NAME_VARIABLE).collect()
+    /// Starts it in this environment, without a way in.
+    pub(super) fn launch(
+        &self,
+        env: Vec<(OsString, OsString)>,
+    ) -> Result<(Process, StderrPipe), Error> {
+        let piped = |source| Error::Os { doing: "creating a pipe", source };
+        let (stderr, child_end) = kern::pipe().map_err(piped)?;
+        let program = Program {
+            path: &self.program,
+            args: &self.args,
+            env,
+            current_dir: self.current_dir.as_ref(),
         };
+        let pid = kern::spawn(&program, &child_end).map_err(|source| self.refused(source))?;
+        Ok((Process::own(pid), StderrPipe(stderr)))
+    }
+
+    /// The child's environment, but for the name of its door.
+    pub(super) fn environment(&self) -> Vec<(OsString, OsString)> {
+        let mut all: Vec<_> =
+            if self.env_clear { Vec::new() } else { std::env::vars_os().collect() };
         for (key, value) in &self.env {
             all.retain(|(known, _)| known != key);
             all.extend(value.clone().map(|value| (key.clone(), value)));
         }
         all.retain(|(key, _)| key != NAME_VARIABLE);
-        all.push((NAME_VARIABLE.into(), name));
         all
     }
 
@@ -245,15 +251,4 @@ impl StderrPipe {
     pub(crate) fn source(&self) -> Source<'_> {
         Source(What::Pipe(&self.0))
     }
-}
-
-/// What reading a pipe gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PipeRead {
-    /// So many bytes.
-    Bytes(usize),
-    /// Nothing at the moment.
-    Empty,
-    /// Nobody writes any more.
-    End,
 }

@@ -8,7 +8,9 @@ use std::fmt;
 
 use super::kern::{self, Code, Name, notify, option};
 use crate::error::Violation;
-use crate::sys::mach_frame::{self, Disposition, Incoming, MAX_TRAILER_BYTES, Outgoing, Port};
+use crate::sys::mach_frame::{
+    self, AuditToken, Disposition, Incoming, MAX_TRAILER_BYTES, Outgoing, Port,
+};
 
 /// The right to send to a port, or what is left of it when nobody receives.
 #[derive(PartialEq, Eq)]
@@ -205,6 +207,11 @@ impl ReceivedMessage {
     /// Its content, checked.
     pub(super) fn parse(&self) -> Result<Incoming<'_>, Violation> {
         Incoming::parse(self.0.as_slice())
+    }
+
+    /// Who sent it; `None` if the kernel does not say.
+    pub(super) fn sender(&self) -> Option<AuditToken> {
+        mach_frame::sender_of(self.0.as_slice())
     }
 
     /// Takes the right of a descriptor out of it; `None` if it is dead, or was

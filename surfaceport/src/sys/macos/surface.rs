@@ -13,7 +13,7 @@ use super::rights::SendRight;
 use super::{BorrowedHandle, Handle, lock, os};
 use crate::error::{Error, Violation};
 use crate::format::Format;
-use crate::geometry::SurfaceDescriptor;
+use crate::geometry::{Size, SurfaceDescriptor};
 
 /// The memory behind one slot.
 #[derive(Debug)]
@@ -99,6 +99,32 @@ impl SurfaceMemory {
             return Err(Violation::BadGeometry.into());
         }
         Ok(Self { surface, port: nothing(), len, locked: Mutex::default() })
+    }
+
+    /// What a peer sent that says nothing of it: as the kernel describes it, if
+    /// it is of this format.
+    pub(super) fn look_up(
+        port: SendRight,
+        format: Format,
+    ) -> Result<(Self, SurfaceDescriptor), Error> {
+        /// What the library reads at a time.
+        const ALIGN: u32 = 8;
+        let surface = Surface::look_up(port.name()).ok_or(Violation::NotMemory)?;
+        drop(port);
+        let is = surface.geometry();
+        if is.format != os_type(format) {
+            return Err(Violation::BadFormat.into());
+        }
+        let side = |side: usize| u32::try_from(side).map_err(|_| Violation::BadGeometry);
+        let size = Size::new(side(is.width)?, side(is.height)?);
+        let descriptor = SurfaceDescriptor::aligned(size, format, side(is.bytes_per_row)?, ALIGN)
+            .map_err(|_| Violation::BadGeometry)?;
+        let wanted = Self::geometry(&descriptor).ok_or(Violation::BadGeometry)?;
+        if !Self::fits(&is, &wanted) {
+            return Err(Violation::BadGeometry.into());
+        }
+        let len = u64::try_from(is.alloc_size).map_err(|_| Violation::BadGeometry)?;
+        Ok((Self { surface, port: nothing(), len, locked: Mutex::default() }, descriptor))
     }
 
     /// Its length in bytes: the image's, as the kernel rounded it.

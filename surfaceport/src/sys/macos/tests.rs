@@ -4,6 +4,8 @@
 //! The simulation panics when a right is given back that is not there; what is
 //! left over is seen by comparing a task's table of names before and after.
 
+mod poc;
+
 use std::ffi::CString;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -17,6 +19,7 @@ use crate::error::{ExitReason, Violation};
 use crate::format::Format;
 use crate::geometry::{Size, SurfaceDescriptor};
 use crate::sys::mach_frame::{Disposition, Outgoing, Port, with_length};
+use crate::sys::{Received, Sent, Trigger};
 use crate::time::Deadline;
 
 const PATIENCE: Duration = Duration::from_secs(30);

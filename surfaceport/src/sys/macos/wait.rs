@@ -15,6 +15,7 @@ use super::process::Exit;
 use super::rights::ReceiveRight;
 use super::{lock, now};
 use crate::error::Error;
+use crate::sys::Trigger;
 use crate::time::{Deadline, Timestamp};
 
 /// What can be waited on.
@@ -38,17 +39,6 @@ pub(super) enum What<'a> {
     Fd(std::os::fd::BorrowedFd<'a>),
     /// What never fires.
     Nothing,
-}
-
-/// When a source fires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trigger {
-    /// Each time it becomes ready again; for bells, which nobody reads.
-    Edge,
-    /// For as long as there is something to read.
-    Level,
-    /// For as long as there is something to read, or room to write.
-    LevelAndRoom,
 }
 
 /// How many events one wait takes; more come with the next.

@@ -450,7 +450,9 @@ impl Kernel {
         }
         let how = u8::try_from(bits & 0x1f).ok().and_then(Disposition::sent);
         let how = how.ok_or(Code::SEND_INVALID_DATA)?;
-        if bits & !0x8000_001f != 0 || word(12) != Some(0) || word(16) != Some(0) {
+        // The voucher's name is not looked at where the bits say that there is none
+        // (`ipc_kmsg_copyin_header`).
+        if bits & !0x8000_001f != 0 || word(12) != Some(0) {
             return Err(Code::SEND_INVALID_DATA);
         }
         // Where it goes is looked at before anything is taken.
