@@ -1,5 +1,6 @@
 //! Display servers for tests: each private, in a folder of its own, and ended
-//! with its value. A picture of what it shows comes from its own tool.
+//! with its value. A picture of what it shows comes from its own tool. Beside them,
+//! a kernel with an older [`landlock`].
 //!
 //! It is for tests alone: what should not happen panics.
 //!
@@ -12,6 +13,9 @@
 //! client.envs(server.environment());
 //! println!("{:?}", server.screenshot().pixel(10, 10));
 //! ```
+
+#[cfg(target_os = "linux")]
+pub mod landlock;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

@@ -98,6 +98,7 @@ pub(super) const UNSAFE: &[(&str, &str)] = &[
     ("surfaceport/src/pane/wayland/server.rs", "the toolkit's wl_display and wl_surface"),
     ("surfaceport/tests/sandbox.rs", "descriptors by number"),
     ("surfaceport/tests/sandbox/", "bare system calls, as an attacker makes them"),
+    ("servers/src/landlock.rs", "filters of system calls, and their supervisor"),
     ("surfaceport/tests/support/window.rs", "a window's raw handles, as a toolkit gives them"),
     ("surfaceport-cli/src/output/probe.rs", "opening a library to see whether it is there"),
     ("surfaceport/tests/support/macos.rs", "a kqueue's changes, which could name fds"),
