@@ -6,20 +6,20 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use rustix::time::ClockId;
 use servers::{Kind, Server};
-use support::checked::Checked;
+use support::checked::Checker;
 use support::counts::Random;
 use support::pattern::{Mark, child_number, patterned};
 use support::window::{AT, HOST, Window, frame_at, window};
 use support::{parameter, run_child, signal, start};
 use surfaceport::{
-    Damage, Deadline, Error, Event, Pane, Placement, Rect, Renderer, Session, Size,
+    Damage, Deadline, Error, Event, Observed, Pane, Placement, Rect, Renderer, Session, Size,
     SwapchainDescriptor, View, WaylandPane,
 };
 
@@ -54,6 +54,7 @@ fn blinking() -> Result<(), Error> {
 /// Takes pictures of a pane, again and again, until it is told to stop.
 struct Photographer {
     stop: Arc<AtomicBool>,
+    taken: Arc<AtomicUsize>,
     thread: JoinHandle<Vec<Mark>>,
 }
 
@@ -62,18 +63,30 @@ impl Photographer {
     /// show a whole frame.
     fn of(server: &Arc<Server>, pause: Duration) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let (server, stopped) = (Arc::clone(server), Arc::clone(&stop));
+        let taken = Arc::new(AtomicUsize::new(0));
+        let (server, stopped, count) = (Arc::clone(server), Arc::clone(&stop), Arc::clone(&taken));
         let thread = std::thread::spawn(move || {
             let mut random = Random::new(7);
             let mut seen = Vec::new();
             while !stopped.load(Ordering::Relaxed) {
                 seen.push(frame_at(&server.screenshot(), AT, SIZE));
+                count.store(seen.len(), Ordering::Relaxed);
                 let millis = u64::try_from(pause.as_millis()).unwrap();
                 std::thread::sleep(Duration::from_millis(random.next() % (millis + 1)));
             }
             seen
         });
-        Self { stop, thread }
+        Self { stop, taken, thread }
+    }
+
+    /// How many pictures there must be for one to have begun after this.
+    fn one_more(&self) -> usize {
+        self.taken.load(Ordering::Relaxed) + 2
+    }
+
+    fn has(&self, pictures: usize) -> bool {
+        // One that failed has said why; the end hears of it.
+        self.taken.load(Ordering::Relaxed) >= pictures || self.thread.is_finished()
     }
 
     /// What they showed.
@@ -83,10 +96,10 @@ impl Photographer {
     }
 }
 
-type Shown = View<Checked<WaylandPane>>;
+type Shown = View<Observed<WaylandPane, Checker>>;
 
 fn view(window: &mut Window) -> Shown {
-    let pane = Checked::new(window.pane(HERE, SIZE));
+    let pane = Observed::new(window.pane(HERE, SIZE), Checker::default());
     window.commit();
     View::new(Session::spawn(start("patterned")).unwrap(), pane).unwrap()
 }
@@ -123,13 +136,13 @@ fn frames_are_whole(kind: Kind) {
     run_until(&mut window, &mut view, |view| view.pane().stats().shown >= frames);
     let seen = photographer.stop();
 
-    let pane = view.pane();
-    assert_eq!(pane.faults, [""; 0], "{kind:?}");
-    assert!(pane.looks >= 2 * frames - 1, "{kind:?}: {} looks", pane.looks);
+    let checker = &view.pane().observer;
+    assert_eq!(checker.faults, [""; 0], "{kind:?}");
+    assert!(checker.looks >= 2 * frames - 1, "{kind:?}: {} looks", checker.looks);
     assert!(seen.len() > 3, "{kind:?}: {} pictures", seen.len());
     assert!(seen.is_sorted_by_key(|mark| mark.sequence), "{kind:?}: {seen:?}");
-    assert!(seen.last().unwrap().sequence <= pane.last_of(seen[0].child));
-    let stats = pane.stats();
+    assert!(seen.last().unwrap().sequence <= checker.last_of(seen[0].child));
+    let stats = view.pane().stats();
     assert_eq!(stats.host_copies, 0);
 
     // Every slot comes back: all that were presented are accounted for.
@@ -174,6 +187,9 @@ fn a_killed_childs_last_frame_stays_until_the_next_one_draws() {
         let photographer = Photographer::of(&window.server, Duration::ZERO);
         let mut children = Vec::new();
         for _ in 0..3 {
+            // Each child is in a picture at least.
+            let pictures = photographer.one_more();
+            run_until(&mut window, &mut view, |_| photographer.has(pictures));
             let pid = view.session().child_pid().unwrap();
             children.push(child_number(pid));
             signal(pid, Signal::KILL);
@@ -185,15 +201,19 @@ fn a_killed_childs_last_frame_stays_until_the_next_one_draws() {
             assert_eq!(mark.child, child_number(pid), "{kind:?}");
             run_until(&mut window, &mut view, |view| {
                 let next = view.session().child_pid().map(child_number);
-                next.is_some_and(|next| next != child_number(pid) && view.pane().last_of(next) > 10)
+                next.is_some_and(|next| {
+                    next != child_number(pid) && view.pane().observer.last_of(next) > 10
+                })
             });
         }
+        let pictures = photographer.one_more();
+        run_until(&mut window, &mut view, |_| photographer.has(pictures));
         children.push(child_number(view.session().child_pid().unwrap()));
         // One whole frame after the other, of one child after the other: never
         // the host's colour between, which would be no frame.
         let mut seen = photographer.stop();
         let pictures = seen.len();
-        assert!(view.pane().faults.is_empty(), "{:?}", view.pane().faults);
+        assert_eq!(view.pane().observer.faults, [""; 0], "{kind:?}");
         seen.dedup_by_key(|mark| mark.child);
         let seen: Vec<_> = seen.iter().map(|mark| mark.child).collect();
         assert_eq!(seen, children, "{kind:?}: {pictures} pictures");

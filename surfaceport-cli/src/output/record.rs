@@ -17,9 +17,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use surfaceport::{
-    Applied, Error, Fit, Format, Lease, Pane, PaneStats, Placement, Scale, Size, Timestamp,
-};
+use surfaceport::{Error, Format, Lease, Observe, Observed, Size};
 
 use crate::options::Options;
 
@@ -268,63 +266,18 @@ fn crc(bytes: &[u8]) -> u32 {
 }
 
 /// A pane whose frames are recorded, or not.
-pub(crate) struct Recorded<P> {
-    pane: P,
-    recorder: Option<Shared>,
-}
+pub(crate) type Recorded<P> = Observed<P, Recording>;
 
-impl<P> Recorded<P> {
-    pub(crate) fn new(pane: P, recorder: Option<Shared>) -> Self {
-        Self { pane, recorder }
-    }
-}
+/// Where a pane's frames are recorded, if they are.
+#[derive(Clone)]
+pub(crate) struct Recording(pub(crate) Option<Shared>);
 
-impl<P: Pane> Pane for Recorded<P> {
-    fn size(&self) -> Size {
-        self.pane.size()
-    }
-
-    fn scale(&self) -> Scale {
-        self.pane.scale()
-    }
-
-    fn resize(&mut self, size: Size, scale: Scale, fit: Fit) -> Result<Applied, Error> {
-        self.pane.resize(size, scale, fit)
-    }
-
-    fn place(&mut self, placement: Placement) -> Result<Applied, Error> {
-        self.pane.place(placement)
-    }
-
-    fn parent_committed(&mut self) -> Result<(), Error> {
-        self.pane.parent_committed()
-    }
-
-    fn present(&mut self, lease: Lease) -> Result<(), Error> {
-        if let Some(recorder) = &self.recorder {
-            recorder.borrow_mut().frame(&lease);
+impl Observe for Recording {
+    fn frame(&mut self, lease: &Lease) -> Result<(), Error> {
+        if let Some(recorder) = &self.0 {
+            recorder.borrow_mut().frame(lease);
         }
-        self.pane.present(lease)
-    }
-
-    fn poll_tick(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
-        self.pane.poll_tick(now)
-    }
-
-    fn next_wake(&self) -> Option<Timestamp> {
-        self.pane.next_wake()
-    }
-
-    fn source(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
-        self.pane.source()
-    }
-
-    fn wants_new_surfaces(&mut self) -> bool {
-        self.pane.wants_new_surfaces()
-    }
-
-    fn stats(&self) -> PaneStats {
-        self.pane.stats()
+        Ok(())
     }
 }
 

@@ -20,7 +20,7 @@ use winit::window::{Window, WindowId};
 
 use super::keys;
 use super::probe::Display;
-use super::record::{self, Recorded};
+use super::record::{self, Recorded, Recording};
 use crate::options::{Grid, Options};
 use crate::run::{Flow, Job, Key, Player, Report};
 
@@ -160,7 +160,7 @@ impl Open {
         for step in panes.iter().flat_map(WindowPane::steps) {
             tracing::warn!("{step}");
         }
-        let panes = panes.into_iter().map(|pane| Recorded::new(pane, recorder.clone()));
+        let panes = panes.into_iter().map(|pane| Recorded::new(pane, Recording(recorder.clone())));
         let player = Player::new(job, panes.collect())?;
         let proxy = proxy.clone();
         let waker = Waker::new(&player.fds(), move || proxy.send_event(Readable).is_ok())?;

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use surfaceport::{Command, HeadlessPane, Stats};
 
 use crate::options::Options;
-use crate::output::record::{Recorded, Recorder};
+use crate::output::record::{Recorded, Recorder, Recording};
 use crate::output::{self, Output};
 pub(crate) use player::{End, Flow, Key, Player};
 pub(crate) use report::Report;
@@ -51,7 +51,7 @@ pub(crate) fn run(options: Options, command: Command, counted: bool) -> anyhow::
             let fps = if recorder.is_some() { 0.0 } else { job.options.fps };
             let pane = || {
                 let pane = HeadlessPane::new(job.options.pane_size()).refresh_rate(fps);
-                Recorded::new(pane, recorder.clone())
+                Recorded::new(pane, Recording(recorder.clone()))
             };
             let panes = (0..job.options.panes.count()).map(|_| pane()).collect();
             (headless::drive(Player::new(&job, panes)?)?, "headless")

@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 use super::progress::Progress;
 use super::report::{Report, Surfaces};
 use super::signals::{Signals, tell};
-use super::watch::{Seen, Watched};
+use super::watch::{Seen, Watched, Watcher};
 use super::{Job, sum};
 
 /// How long the children have to end when they are asked to.
@@ -103,7 +103,7 @@ impl<P: Pane> Player<P> {
                     command = command.sandbox(Sandbox::Renderer);
                 }
                 let session = Session::spawn(command)?;
-                let view = View::new(session, Watched::new(pane, options.verify))?;
+                let view = View::new(session, Watched::new(pane, Watcher::new(options.verify)))?;
                 Ok(One { view, stopped: false, kill_at: None, gone: false })
             })
             .collect::<Result<Vec<_>, surfaceport::Error>>()?;
@@ -259,7 +259,7 @@ impl<P: Pane> Player<P> {
             one.view.session_mut().close_child(Duration::ZERO);
             one.await_outcomes();
             host_copies += one.view.pane().stats().host_copies;
-            seen.add(one.view.pane_mut().finish()?);
+            seen.add(one.view.pane_mut().observer.finish()?);
             // The pane goes: what it has not shown by now is lost.
             stats.push(one.view.into_session().stats());
         }
@@ -301,7 +301,9 @@ impl<P: Pane> One<P> {
         let child = self.view.session().child_pid();
         if self.kill_at.is_some_and(|at| at <= now) {
             self.kill();
-        } else if self.kill_at.is_none() && child.is_some() && self.view.pane().drawn_by() == child
+        } else if self.kill_at.is_none()
+            && child.is_some()
+            && self.view.pane().observer.drawn_by() == child
         {
             self.kill_at = Some(now + every);
         }

@@ -1,15 +1,15 @@
 //! A pane that is watched: what comes through it is timed and checked.
 
-use std::os::fd::BorrowedFd;
-
 use hdrhistogram::Histogram;
-use surfaceport::{Applied, Error, Fit, Lease, Pane, PaneStats, Placement, Scale, Size, Timestamp};
+use surfaceport::{Error, Lease, Observe, Observed};
 
 use crate::verify::{Stamp, hash};
 
-/// Hands everything on to a pane, and looks at the frames that pass.
-pub(crate) struct Watched<P> {
-    pane: P,
+/// A pane whose frames are watched.
+pub(crate) type Watched<P> = Observed<P, Watcher>;
+
+/// Times the frames of a pane, and checks them.
+pub(crate) struct Watcher {
     seen: Seen,
     verify: bool,
     /// The child that drew the last frame.
@@ -56,9 +56,9 @@ impl Seen {
     }
 }
 
-impl<P> Watched<P> {
-    pub(crate) fn new(pane: P, verify: bool) -> Self {
-        Self { pane, seen: Seen::default(), verify, drawn_by: None, on_display: None }
+impl Watcher {
+    pub(crate) fn new(verify: bool) -> Self {
+        Self { seen: Seen::default(), verify, drawn_by: None, on_display: None }
     }
 
     /// The child that drew what is shown.
@@ -101,57 +101,14 @@ impl<P> Watched<P> {
     }
 }
 
-impl<P: Pane> Pane for Watched<P> {
-    fn size(&self) -> Size {
-        self.pane.size()
-    }
-
-    fn scale(&self) -> Scale {
-        self.pane.scale()
-    }
-
-    fn resize(&mut self, size: Size, scale: Scale, fit: Fit) -> Result<Applied, Error> {
-        self.pane.resize(size, scale, fit)
-    }
-
-    fn place(&mut self, placement: Placement) -> Result<Applied, Error> {
-        self.pane.place(placement)
-    }
-
-    fn parent_committed(&mut self) -> Result<(), Error> {
-        self.pane.parent_committed()
-    }
-
-    fn present(&mut self, lease: Lease) -> Result<(), Error> {
+impl Observe for Watcher {
+    fn frame(&mut self, lease: &Lease) -> Result<(), Error> {
         let handoff = lease.taken_at().since(lease.presented_at()).as_nanos();
         self.seen.handoff.saturating_record(u64::try_from(handoff).unwrap_or(u64::MAX));
         if self.drawn_by != lease.child_pid() {
             self.drawn_by = lease.child_pid();
             self.seen.children += 1;
         }
-        if self.verify {
-            self.look(&lease)?;
-        }
-        self.pane.present(lease)
-    }
-
-    fn poll_tick(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
-        self.pane.poll_tick(now)
-    }
-
-    fn next_wake(&self) -> Option<Timestamp> {
-        self.pane.next_wake()
-    }
-
-    fn source(&self) -> Option<BorrowedFd<'_>> {
-        self.pane.source()
-    }
-
-    fn wants_new_surfaces(&mut self) -> bool {
-        self.pane.wants_new_surfaces()
-    }
-
-    fn stats(&self) -> PaneStats {
-        self.pane.stats()
+        if self.verify { self.look(lease) } else { Ok(()) }
     }
 }

@@ -11,6 +11,7 @@ mod headless;
     all(target_os = "macos", feature = "calayer")
 ))]
 mod ladder;
+mod observed;
 #[cfg(any(test, all(target_os = "macos", feature = "calayer")))]
 mod points;
 #[cfg(all(target_os = "linux", feature = "wayland", feature = "x11"))]
@@ -52,6 +53,7 @@ pub use headless::HeadlessPane;
     all(target_os = "macos", feature = "calayer")
 ))]
 pub use ladder::{PanePath, PaneWindow, StepDown, WindowPane};
+pub use observed::{Observe, Observed};
 #[cfg(all(any(target_os = "linux", target_os = "macos"), feature = "softbuffer"))]
 pub use softbuffer::{SoftbufferPane, SoftbufferWindow};
 pub use stats::PaneStats;
@@ -94,7 +96,7 @@ impl Fit {
 /// A pane gets a frame as a [`Lease`], keeps it for as long as its display
 /// needs the surface, and drops it then: that is the release. It always keeps
 /// the frame that is on display. [`HeadlessPane`] is one that shows nothing; to
-/// write another one, see it.
+/// write another one, see it. To look at the frames of any pane, see [`Observed`].
 ///
 /// ```
 /// use surfaceport::{Applied, Error, Fit, Lease, Outcome, Pane, Scale, Size, Timestamp};

@@ -1,20 +1,17 @@
-//! A pane that looks at each frame twice, before and while its display has it,
-//! without mapping anything.
+//! Looks at each frame twice, before and while its display has it, without mapping
+//! anything.
 
 use std::collections::BTreeMap;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use surfaceport::os::linux::surface_fd;
-use surfaceport::{
-    Applied, Error, Fit, Lease, Pane, PaneStats, Placement, Scale, Size, SurfaceDescriptor,
-    Timestamp,
-};
+use surfaceport::{Error, Lease, Observe, SurfaceDescriptor};
 
 use super::pattern::Mark;
 
-/// Passes all on to another pane.
-pub struct Checked<P> {
-    pub inner: P,
+/// What it saw.
+#[derive(Default)]
+pub struct Checker {
     /// What went wrong, in words.
     pub faults: Vec<String>,
     /// How often frames were looked at.
@@ -25,11 +22,7 @@ pub struct Checked<P> {
     held: Option<(OwnedFd, SurfaceDescriptor, Vec<u8>)>,
 }
 
-impl<P> Checked<P> {
-    pub fn new(inner: P) -> Self {
-        Self { inner, faults: Vec::new(), looks: 0, last: BTreeMap::new(), held: None }
-    }
-
+impl Checker {
     /// The sequence of the frame that this child showed last.
     pub fn last_of(&self, child: u32) -> u32 {
         self.last.get(&child).copied().unwrap_or(0)
@@ -82,51 +75,14 @@ fn read(fd: &OwnedFd, descriptor: &SurfaceDescriptor) -> Vec<u8> {
     bytes
 }
 
-impl<P: Pane> Pane for Checked<P> {
-    fn size(&self) -> Size {
-        self.inner.size()
-    }
-
-    fn scale(&self) -> Scale {
-        self.inner.scale()
-    }
-
-    fn resize(&mut self, size: Size, scale: Scale, fit: Fit) -> Result<Applied, Error> {
-        self.inner.resize(size, scale, fit)
-    }
-
-    fn place(&mut self, placement: Placement) -> Result<Applied, Error> {
-        self.inner.place(placement)
-    }
-
-    fn parent_committed(&mut self) -> Result<(), Error> {
-        self.inner.parent_committed()
-    }
-
-    fn present(&mut self, lease: Lease) -> Result<(), Error> {
+impl Observe for Checker {
+    fn frame(&mut self, lease: &Lease) -> Result<(), Error> {
         self.look_again();
-        self.take(&lease);
-        self.inner.present(lease)
+        self.take(lease);
+        Ok(())
     }
 
-    fn poll_tick(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+    fn before_release(&mut self) {
         self.look_again();
-        self.inner.poll_tick(now)
-    }
-
-    fn next_wake(&self) -> Option<Timestamp> {
-        self.inner.next_wake()
-    }
-
-    fn source(&self) -> Option<BorrowedFd<'_>> {
-        self.inner.source()
-    }
-
-    fn wants_new_surfaces(&mut self) -> bool {
-        self.inner.wants_new_surfaces()
-    }
-
-    fn stats(&self) -> PaneStats {
-        self.inner.stats()
     }
 }

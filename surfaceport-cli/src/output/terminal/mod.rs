@@ -20,7 +20,7 @@ use surfaceport::{Input, KeyCode, KeyState, Modifiers, Pane as _, Scale, Size, T
 use self::pane::{Area, TerminalPane};
 use self::screen::Screen;
 use crate::options::Grid;
-use crate::output::record::{self, Recorded};
+use crate::output::record::{self, Recorded, Recording};
 use crate::run::{Flow, Job, Key, Player, Report};
 
 /// How often the last line says how fast it is.
@@ -52,7 +52,7 @@ pub(crate) fn drive(job: &Job, recorder: Option<&record::Shared>) -> anyhow::Res
     let panes = areas.iter().map(|area| {
         let (screen, area) = (Rc::clone(&screen), Rc::clone(area));
         let pane = TerminalPane::new(screen, graphics, area, job.options.fps);
-        Recorded::new(pane, recorder.cloned())
+        Recorded::new(pane, Recording(recorder.cloned()))
     });
     let mut player = Player::new(job, panes.collect())?;
     let (mut resized, by_signal) = UnixStream::pair()?;
