@@ -47,6 +47,11 @@ pub enum Kind {
     WestonGl,
     /// Wayland, of the wlroots family, drawing by pixman.
     Sway,
+    /// Wayland, drawing by pixman into a window on an Xvfb of its own: it has that
+    /// one's pointer.
+    WestonInX11,
+    /// X11, in a window of a sway of its own, which that fills.
+    Xwayland,
 }
 
 /// Those that speak Wayland.
@@ -57,11 +62,30 @@ impl Kind {
     fn needs(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Xvfb => &[("Xvfb", "xvfb")],
-            Self::WestonPixman | Self::WestonGl => {
+            Self::Xwayland => &[("Xwayland", "xwayland")],
+            Self::WestonPixman | Self::WestonGl | Self::WestonInX11 => {
                 &[("weston", "weston"), ("weston-screenshooter", "weston")]
             }
-            Self::Sway => &[("sway", "sway"), ("grim", "grim"), ("setpriv", "util-linux")],
+            Self::Sway => &[
+                ("sway", "sway"),
+                ("swaymsg", "sway"),
+                ("grim", "grim"),
+                ("setpriv", "util-linux"),
+            ],
         }
+    }
+
+    /// The server in whose window it runs.
+    fn under(self) -> Option<Self> {
+        match self {
+            Self::WestonInX11 => Some(Self::Xvfb),
+            Self::Xwayland => Some(Self::Sway),
+            _ => None,
+        }
+    }
+
+    fn is_x11(self) -> bool {
+        matches!(self, Self::Xvfb | Self::Xwayland)
     }
 }
 
@@ -74,6 +98,8 @@ pub struct Server {
     folder: PathBuf,
     /// `wayland-1`, or `:7`.
     display: String,
+    /// It goes last.
+    under: Option<Box<Server>>,
 }
 
 /// Starts a server of a megapixel; `None`, with a line `not run`, if its package
@@ -93,13 +119,18 @@ pub fn start_with(kind: Kind, width: u32, height: u32, more: &[&str]) -> Option<
         println!("not run: {kind:?} needs the package {package}");
         return None;
     }
+    let under = match kind.under() {
+        Some(under) => Some(Box::new(start_sized(under, width, height)?)),
+        None => None,
+    };
     let folder = private_folder(kind == Kind::Sway);
     let mut command = command(kind, &folder, width, height);
     command.args(more);
     let log = fs::File::create(folder.join("log")).unwrap();
     command.env("XDG_RUNTIME_DIR", &folder).stdin(Stdio::null()).stderr(log);
     command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").env_remove("ASAN_OPTIONS");
-    command.stdout(if kind == Kind::Xvfb { Stdio::piped() } else { Stdio::null() });
+    command.envs(under.iter().flat_map(|under| under.environment()));
+    command.stdout(if kind.is_x11() { Stdio::piped() } else { Stdio::null() });
     let mut process = command.spawn().unwrap();
     let display = match process.stdout.take() {
         Some(stdout) => {
@@ -109,7 +140,7 @@ pub fn start_with(kind: Kind, width: u32, height: u32, more: &[&str]) -> Option<
         }
         None => String::new(),
     };
-    let mut server = Server { kind, process, folder, display };
+    let mut server = Server { kind, process, folder, display, under };
     server.await_socket();
     Some(server)
 }
@@ -148,13 +179,18 @@ fn command(kind: Kind, folder: &Path, width: u32, height: u32) -> Command {
             command.args(["Xvfb", "-displayfd", "1", "-noreset", "-nolisten", "tcp"]);
             command.args(["-screen", "0", &screen, "-fbdir"]).arg(folder);
         }
-        Kind::WestonPixman | Kind::WestonGl => {
+        Kind::Xwayland => {
+            command.args(["Xwayland", "-displayfd", "1", "-noreset"]);
+        }
+        Kind::WestonPixman | Kind::WestonGl | Kind::WestonInX11 => {
             let config = folder.join("weston.ini");
             let text = "[shell]\npanel-position=none\nstartup-animation=none\nlocking=false\n\
                         background-color=0xff000000\n";
             fs::write(&config, text).unwrap();
             let renderer = if kind == Kind::WestonGl { "--use-gl" } else { "--use-pixman" };
-            command.args(["weston", "--backend=headless-backend.so", renderer, "--debug"]);
+            let backend = if kind == Kind::WestonInX11 { "x11" } else { "headless" };
+            command.arg("weston").arg(format!("--backend={backend}-backend.so"));
+            command.args([renderer, "--debug"]);
             command.args(["--idle-time=0", "--socket=wayland-1"]);
             command.arg(format!("--width={width}")).arg(format!("--height={height}"));
             command.arg(format!("--config={}", config.display()));
@@ -190,9 +226,9 @@ impl Server {
 
     /// The variables by which a client finds it.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
-        match self.kind {
-            Kind::Xvfb => vec![("DISPLAY", self.display.clone())],
-            _ => vec![
+        match self.kind.is_x11() {
+            true => vec![("DISPLAY", self.display.clone())],
+            false => vec![
                 ("XDG_RUNTIME_DIR", self.folder.display().to_string()),
                 ("WAYLAND_DISPLAY", self.display.clone()),
             ],
@@ -201,15 +237,29 @@ impl Server {
 
     /// Its name: `:7`, or the path of its socket.
     pub fn address(&self) -> String {
-        match self.kind {
-            Kind::Xvfb => self.display.clone(),
-            _ => self.folder.join(&self.display).display().to_string(),
+        match self.kind.is_x11() {
+            true => self.display.clone(),
+            false => self.folder.join(&self.display).display().to_string(),
         }
     }
 
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// The server in whose window it runs, if it does.
+    pub fn under(&self) -> Option<&Self> {
+        self.under.as_deref()
+    }
+
+    /// Shows everything larger (sway alone).
+    pub fn set_scale(&self, scale: f64) {
+        let names = fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().path());
+        let is_its = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "sock");
+        let socket = names.into_iter().find(is_its).expect("sway's socket");
+        let (socket, scale) = (socket.display().to_string(), scale.to_string());
+        self.output_of("swaymsg", &["-s", &socket, "output", "*", "scale", &scale]);
     }
 
     /// Ends it at once, as if it had crashed.
@@ -235,7 +285,7 @@ impl Server {
     }
 
     fn is_up(&mut self) -> bool {
-        if self.kind == Kind::Xvfb {
+        if self.kind.is_x11() {
             return self.display.len() > 1;
         }
         let names = fs::read_dir(&self.folder).unwrap();
@@ -254,7 +304,9 @@ impl Server {
             // Xvfb keeps its screen in this file.
             Kind::Xvfb => Picture::from_xwd(&fs::read(self.folder.join("Xvfb_screen0")).unwrap()),
             Kind::Sway => Picture::from_png(&self.output_of("grim", &["-l", "0", "-"])),
-            Kind::WestonPixman | Kind::WestonGl => {
+            // It fills the window.
+            Kind::Xwayland => self.under().expect("a sway").screenshot(),
+            Kind::WestonPixman | Kind::WestonGl | Kind::WestonInX11 => {
                 // It writes into the folder where it is, with the time as name.
                 let folder = private_folder(false);
                 let mut command = self.tool("weston-screenshooter");

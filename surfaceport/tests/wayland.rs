@@ -11,7 +11,7 @@ use std::os::fd::AsFd as _;
 
 use rustix::process::Signal;
 use servers::{HEIGHT, Kind, Picture, WAYLAND, WIDTH};
-use support::pattern::{self, child_number, patterned};
+use support::pattern::{self, Mark, child_number, patterned};
 use support::window::{AT, HOST, Window, frame_at, window};
 use support::{is_readable, parameter, run_child, signal, start};
 use surfaceport::{
@@ -356,10 +356,13 @@ fn the_host_moves_clips_hides_and_covers_it_and_the_child_hears_nothing() {
         assert_eq!(view.place(there.hidden()).unwrap(), Applied::Now);
         view.set_hidden(true);
         window.await_screen(|picture| picture.pixel(660, 480) == HOST);
-        while view.next_event(Duration::from_millis(100)).unwrap().is_some() {}
-        let presented = view.session().stats().presented;
-        while view.next_event(Duration::from_millis(100)).unwrap().is_some() {}
-        assert_eq!(view.session().stats().presented, presented, "{kind:?}");
+        // At last: what it was asked for before may be late.
+        let mut presented = None;
+        run_until(&mut window, &mut view, |view| {
+            while view.next_event(Duration::from_millis(100)).unwrap().is_some() {}
+            let now = view.session().stats().presented;
+            presented.replace(now) == Some(now)
+        });
 
         // Back again: the last frame is there at once.
         assert_eq!(view.place(there).unwrap(), Applied::NeedsParentCommit);
@@ -403,15 +406,108 @@ fn the_hosts_own_drawing_stays_above_a_pane_that_is_below() {
 }
 
 #[test]
-fn a_click_goes_through_the_pane_to_the_hosts_window() {
-    // weston has no pointer that a client could move.
+fn a_click_goes_through_the_pane_to_the_hosts_window_unless_the_pane_takes_it() {
+    // weston has a pointer that can be moved where it has an X server's.
+    for kind in [Kind::Sway, Kind::WestonInX11] {
+        let Some(mut window) = window(kind) else { continue };
+        let mut view = view(&mut window, HERE, SMALL);
+        run_for(&mut window, &mut view, 5);
+        let hits = |window: &mut Window, surface: u32, (x, y): (u32, u32), at: (u32, u32)| {
+            let (hit, at_x, at_y) = window.click((x, y)).expect("it has a pointer");
+            assert_eq!(hit.protocol_id(), surface, "{kind:?}");
+            let near = |seen: f64, wanted: u32| (seen - f64::from(wanted)).abs() <= 1.0;
+            assert!(near(at_x, at.0) && near(at_y, at.1), "{kind:?}: {at_x}, {at_y}");
+        };
+        let places = [(AT.0 + 1, AT.1 + 1), (AT.0 + 150, AT.1 + 90), (700, 500)];
+        let host = window.surface.id().protocol_id();
+        for place in places {
+            hits(&mut window, host, place, place);
+        }
+        assert_eq!(view.place(HERE.with_input()).unwrap(), Applied::Now);
+        run_for(&mut window, &mut view, 3);
+        let pane = view.pane().surface_id();
+        hits(&mut window, pane, places[1], (150, 90));
+        hits(&mut window, host, places[2], places[2]);
+        assert_eq!(view.place(HERE).unwrap(), Applied::Now);
+        run_for(&mut window, &mut view, 3);
+        hits(&mut window, host, places[1], places[1]);
+    }
+}
+
+#[test]
+fn on_a_scaled_display_a_pane_of_that_scale_is_shown_pixel_by_pixel() {
+    // The window's units are 1024x576 then: no pixel is cut.
+    let scale = Scale::from_f64(1.25);
     let Some(mut window) = window(Kind::Sway) else { return };
-    let mut view = view(&mut window, HERE, SMALL);
+    let size = Size::new(300, 150);
+    let mut view = view(&mut window, Placement::at(50, 25), size);
+    run_for(&mut window, &mut view, 3);
+    window.server.set_scale(1.25);
+    let _committed = view.resize(size, scale).unwrap();
+    window.commit();
     run_for(&mut window, &mut view, 5);
-    for (x, y) in [(AT.0 + 1, AT.1 + 1), (AT.0 + 150, AT.1 + 90), (700, 500)] {
-        let (surface, at_x, at_y) = window.click((x, y)).expect("sway has virtual pointers");
-        assert_eq!(surface, window.surface.id());
-        assert!((at_x - f64::from(x)).abs() <= 1.0 && (at_y - f64::from(y)).abs() <= 1.0);
+    let picture = window.await_screen(|picture| {
+        picture.width == WIDTH && Mark::read(|x, y| picture.pixel(50 + x, 25 + y)).size == size
+    });
+    assert_eq!(frame_at(&picture, (50, 25), size).child, child_of(&view));
+    // The window itself, which is stretched, may have soft edges.
+    for part in [[2, 2, 800, 23], [2, 175, 800, 200], [350, 2, 200, 400]] {
+        assert_plain(&picture, part, HOST);
+    }
+    match view.pane().preferred_scale() {
+        None => println!(
+            "not run: the hint at the scale: this compositor has no wp_fractional_scale_v1"
+        ),
+        Some(told) => assert_eq!(told, scale),
+    }
+}
+
+#[test]
+fn a_pane_has_a_colour_of_its_own_around_frames_if_the_host_wants() {
+    const FILL: [u8; 3] = [90, 10, 160];
+    const OTHER: [u8; 3] = [10, 160, 90];
+    let frame = Size::new(100, 60);
+    for kind in WAYLAND {
+        let Some(mut window) = window(kind) else { continue };
+        let child = start("fixed").env("SIZE", frame.to_string());
+        let mut view = view_of(&mut window, child, HERE, SMALL);
+        let around = |window: &Window, pane: [u32; 4], fill| {
+            let picture = window.server.screenshot();
+            let [left, top, width, height] = pane;
+            let whole = [AT.0, AT.1, SMALL.width, SMALL.height];
+            let mark = frame_at(&picture, AT, Size::new(width.min(100), height.min(60)));
+            let wanted = |x: u32, y: u32| match (x, y) {
+                _ if x < left || y < top || x >= left + width || y >= top + height => HOST,
+                (0..100, 0..60) => mark.pixel(x, y),
+                _ => fill,
+            };
+            assert_eq!(picture.differing(whole, wanted), (0, None), "{kind:?}: {pane:?}");
+        };
+        let all = [0, 0, SMALL.width, SMALL.height];
+        let run = |window: &mut Window, view: &mut View<WaylandPane>| run_for(window, view, 3);
+        run(&mut window, &mut view);
+        around(&window, all, HOST);
+        for fill in [FILL, OTHER] {
+            view.pane_mut().set_fill(Some(fill)).unwrap();
+            run(&mut window, &mut view);
+            around(&window, all, fill);
+        }
+        view.place(HERE.clipped(Rect::new(0, 0, 200, 150))).unwrap();
+        run(&mut window, &mut view);
+        around(&window, [0, 0, 200, 150], OTHER);
+        view.place(HERE).unwrap();
+        run(&mut window, &mut view);
+        around(&window, all, OTHER);
+        // With the window's commit, as the size itself.
+        for size in [Size::new(150, 90), frame, SMALL] {
+            let _committed = view.resize(size, Scale::ONE).unwrap();
+            window.commit();
+            run(&mut window, &mut view);
+            around(&window, [0, 0, size.width, size.height], OTHER);
+        }
+        view.pane_mut().set_fill(None).unwrap();
+        run(&mut window, &mut view);
+        around(&window, all, HOST);
     }
 }
 
@@ -482,8 +578,9 @@ fn outcomes_say_when_a_frame_was_shown() {
         let after = surfaceport::Timestamp::now();
         assert!(times.is_sorted(), "{kind:?}: {times:?}");
         let [first, last] = [times[0], times[times.len() - 1]];
-        // By a clock that may be another than ours: to a hundredth of a second.
-        let (early, late) = (before.as_nanos() - 10_000_000, after.as_nanos() + 10_000_000);
+        // By a clock that may be another than ours, and is read while others have
+        // the processor: to a tenth of a second.
+        let (early, late) = (before.as_nanos() - 100_000_000, after.as_nanos() + 100_000_000);
         assert!((early..late).contains(&first) && (early..late).contains(&last), "{kind:?}");
     }
 }

@@ -148,7 +148,7 @@ fn resizes_show_no_wrong_frame_and_leave_nothing_behind() {
         let before = belongings();
         let patience = Duration::from_secs(2);
         for policy in [ResizePolicy::default(), ResizePolicy::Block(patience)] {
-            resize_at_random(kind, &mut window, policy, resizes / 2);
+            resize_at_random(kind, &mut window, policy, resizes);
         }
         window.turn();
         if !is_instrumented() {

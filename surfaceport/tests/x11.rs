@@ -11,6 +11,7 @@ use surfaceport::{
     Applied, Error, Fit, Pane, PaneError, Placement, Rect, ResizePolicy, Scale, Session, Size,
     View, X11Pane, X11Path,
 };
+use x11rb::protocol::xproto::{ChangeWindowAttributesAux, ConnectionExt as _, EventMask};
 
 const BLACK: [u8; 3] = [0; 3];
 
@@ -169,12 +170,75 @@ fn formats_that_the_window_has_not_are_refused() {
 }
 
 #[test]
-fn clicks_go_through_to_the_host() {
+fn a_window_with_alpha_shows_the_same_and_is_opaque_where_the_pane_is() {
+    let Some(desk) = desk(800, 600, &[]) else { return };
+    let window = desk.translucent_window(Size::new(600, 500));
+    let large = Size::new(440, 300);
+    for path in [X11Path::SharedPixmap, X11Path::SharedPut, X11Path::Put] {
+        for format in ["Bgra8", "Bgrx8"] {
+            let child = start("patterned").env("STUBBORN", "1").env("FORMAT", format);
+            let pane = desk.pane_in(window, SMALL).at_best(path);
+            let mut view = View::new(Session::spawn(child).unwrap(), pane).unwrap();
+            run_until(&mut view, |view| view.pane().stats().shown >= 10);
+            shows(&desk, &view);
+            assert_eq!(view.pane().path(), path);
+            assert_eq!(view.pane().stats().host_copies > 0, path == X11Path::Put, "{path:?}");
+            // The fill around a frame, too.
+            view.resize(large, Scale::ONE).unwrap();
+            let shown = view.pane().stats().shown + 3;
+            run_until(&mut view, |view| view.pane().stats().shown >= shown);
+            let shot = desk.look_into(view.pane().window(), large);
+            assert!(shot.is_opaque(), "{path:?} {format}");
+            assert_eq!(shot.frame().size, SMALL);
+        }
+    }
+}
+
+#[test]
+fn xwayland_shows_it_too_and_so_does_its_compositor() {
+    let (width, height) = (servers::WIDTH, servers::HEIGHT);
+    let Some(server) = servers::start(servers::Kind::Xwayland) else { return };
+    let desk = Desk::on(server, width, height);
+    let mut view = view(desk.pane(SMALL));
+    run_until(&mut view, |view| view.pane().stats().shown >= 20);
+    shows(&desk, &view);
+    let (path, stats) = (view.pane().path(), view.pane().stats());
+    println!("Xwayland: {path:?}, {:?}, {stats:?}", view.pane().path_reason());
+    // No copy in the host; or it says why.
+    assert_eq!(stats.host_copies > 0, stats.copy_reason.is_some());
+    assert_eq!(path == X11Path::SharedPixmap, view.pane().path_reason().is_none());
+    // What the user sees: the compositor's picture, some frames later.
+    let child = view.session().child_pid().map(child_number);
+    run_until(&mut view, |_| {
+        let picture = desk.server.screenshot();
+        let at = |x, y| picture.pixel(AT.0 + x, AT.1 + y);
+        let seen = Mark::read(at);
+        seen.size == SMALL && Some(seen.child) == child && seen.faults(SMALL, at).0 == 0
+    });
+}
+
+#[test]
+fn clicks_go_through_to_the_host_unless_the_pane_takes_them() {
     let Some(desk) = desk(800, 600, &[]) else { return };
     let mut view = view(desk.pane(SMALL));
     run_until(&mut view, |view| view.pane().stats().shown >= 3);
+    // The host hears of clicks on the pane, if there are such.
+    let pane = view.pane().window();
+    let clicks = ChangeWindowAttributesAux::new().event_mask(EventMask::BUTTON_PRESS);
+    desk.conn.change_window_attributes(pane, &clicks).unwrap().check().unwrap();
     let (x, y) = (60, 50);
+    let [left, top] = [AT.0, AT.1].map(|at| i16::try_from(at).unwrap());
+    let here = Placement::at(left.into(), top.into());
+    let hits = |view: &mut View<X11Pane>, placement, (window, at_x, at_y)| {
+        view.place(placement).unwrap();
+        run_until(view, |_| desk.click((x, y)) == Some((window, at_x, at_y)));
+    };
     assert_eq!(desk.click((x, y)), Some((desk.window, x, y)));
+    hits(&mut view, here.with_input(), (pane, x - left, y - top));
+    // Where it is not seen it is not hit either.
+    hits(&mut view, here.with_input().clipped(Rect::new(40, 0, 90, 90)), (desk.window, x, y));
+    hits(&mut view, here.with_input(), (pane, x - left, y - top));
+    hits(&mut view, here, (desk.window, x, y));
 }
 
 #[test]

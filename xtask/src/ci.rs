@@ -10,12 +10,13 @@ use crate::{asan, counts, disasm, fuzz, host, layers, licences, loom, mac, run, 
 const FUZZ_SECONDS: u32 = 20;
 
 /// What `.ci/run` installs: under CI, that one of these is missing is no excuse.
-const INSTALLED: [&str; 20] = [
+const INSTALLED: [&str; 21] = [
     "strace",
     "valgrind",
     "gcc",
     "g++",
     "xvfb",
+    "xwayland",
     "weston",
     "sway",
     "grim",

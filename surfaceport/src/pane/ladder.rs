@@ -282,6 +282,23 @@ impl WindowPane {
         }
     }
 
+    /// Sets the colour around frames that do not fill the pane: red, green, blue.
+    /// Without it that is black on X11, and what the host drew there on Wayland.
+    /// Where frames are copied into the window, it is the window's
+    /// (`SoftbufferWindow::set_fill`).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Pane`] if the display is gone; [`PaneError::Missing`] on macOS, where
+    /// the host's own drawing is around them.
+    pub fn set_fill(&mut self, colour: [u8; 3]) -> Result<(), Error> {
+        match &mut self.rung {
+            Rung::Display(display) => display.set_fill(colour),
+            #[cfg(feature = "softbuffer")]
+            Rung::Copy(_) => Ok(()),
+        }
+    }
+
     /// A host that wants no copies hears of them.
     fn check(&self) -> Result<(), Error> {
         match self.stats().copy_reason {

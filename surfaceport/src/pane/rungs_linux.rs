@@ -68,6 +68,14 @@ impl Display {
         }
     }
 
+    /// Sets the colour around frames.
+    pub(super) fn set_fill(&mut self, colour: [u8; 3]) -> Result<(), Error> {
+        match self {
+            Self::Wayland(pane) => pane.set_fill(Some(colour)),
+            Self::X11(pane) => pane.set_fill(colour),
+        }
+    }
+
     pub(super) fn pane(&self) -> &dyn Pane {
         match self {
             Self::Wayland(pane) => &**pane,

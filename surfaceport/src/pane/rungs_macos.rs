@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::calayer::CaLayerPane;
 use super::ladder::{Handles, PanePath};
 use super::{CopyReason, Pane, Placement};
-use crate::error::Error;
+use crate::error::{Error, PaneError};
 use crate::geometry::{Scale, Size};
 use crate::outcome::FrameId;
 
@@ -40,6 +40,12 @@ impl Display {
     /// The frame that is on display.
     pub(super) fn frame_id(&self) -> Option<FrameId> {
         self.0.frame_id()
+    }
+
+    /// Around frames there is what the host drew.
+    #[expect(clippy::unused_self, reason = "other systems have more than one way")]
+    pub(super) fn set_fill(&mut self, _colour: [u8; 3]) -> Result<(), Error> {
+        Err(PaneError::Missing { what: "a colour of a layer's own around frames" }.into())
     }
 
     pub(super) fn pane(&self) -> &dyn Pane {

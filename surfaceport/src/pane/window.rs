@@ -25,6 +25,15 @@ pub struct Placement {
     /// The part of the pane that is seen, in pixels from its own top left;
     /// `None`: all of it.
     pub clip: Option<Rect>,
+    /// Whether clicks and touches on it are the pane's own; without it, and at
+    /// first, they go through to what lies behind it: the host's window. Keys go
+    /// to the window either way.
+    ///
+    /// They come to the host all the same, and not to the child, but they name the
+    /// pane: `X11Pane::window`, or `WaylandPane::surface_id`. So a host need not
+    /// find out by itself which of its panes was hit. A pane whose frames are
+    /// copied into the window is a part of it, and so is a layer on macOS.
+    pub input: bool,
     /// Whether it is seen at all. Tell the child too, by
     /// [`View::set_hidden`](crate::View::set_hidden), so that it rests.
     pub visible: bool,
@@ -34,7 +43,7 @@ impl Placement {
     /// At this place, above the host's drawing, all of it.
     #[must_use]
     pub const fn at(x: i32, y: i32) -> Self {
-        Self { x, y, stacking: Stacking::Above, clip: None, visible: true }
+        Self { x, y, stacking: Stacking::Above, clip: None, input: false, visible: true }
     }
 
     /// Below the host's drawing.
@@ -48,6 +57,13 @@ impl Placement {
     #[must_use]
     pub const fn clipped(mut self, clip: Rect) -> Self {
         self.clip = Some(clip);
+        self
+    }
+
+    /// Clicks on it are its own, see [`input`](Self::input).
+    #[must_use]
+    pub const fn with_input(mut self) -> Self {
+        self.input = true;
         self
     }
 

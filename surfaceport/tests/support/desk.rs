@@ -7,7 +7,8 @@ use surfaceport::{Event, Pane, Placement, Session, Size, View, X11Pane};
 use x11rb::connection::Connection as _;
 use x11rb::protocol::Event as Heard;
 use x11rb::protocol::xproto::{
-    ConnectionExt as _, CreateWindowAux, EventMask, ImageFormat, Window, WindowClass,
+    ColormapAlloc, ConnectionExt as _, CreateWindowAux, EventMask, ImageFormat, VisualClass,
+    Visualtype, Window, WindowClass,
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
@@ -33,12 +34,7 @@ pub struct Desk {
 
 /// A server and a window that covers it. `None`: no server is installed.
 pub fn desk(width: u32, height: u32, arguments: &[&str]) -> Option<Desk> {
-    let server = servers::start_with(Kind::Xvfb, width, height, arguments)?;
-    let (conn, screen) = RustConnection::connect(Some(&server.address())).unwrap();
-    let root = conn.setup().roots[screen].root;
-    let size = Size::new(width, height);
-    let window = sub_window(&conn, root, (0, 0), size, HOST);
-    Some(Desk { server, conn, window, root })
+    Some(Desk::on(servers::start_with(Kind::Xvfb, width, height, arguments)?, width, height))
 }
 
 /// The usual child in a pane.
@@ -84,19 +80,64 @@ pub fn sub_window(
 }
 
 impl Desk {
+    /// A window that covers this server.
+    pub fn on(server: Server, width: u32, height: u32) -> Self {
+        let (conn, screen) = RustConnection::connect(Some(&server.address())).unwrap();
+        let root = conn.setup().roots[screen].root;
+        let window = sub_window(&conn, root, (0, 0), Size::new(width, height), HOST);
+        Self { server, conn, window, root }
+    }
+
     /// A pane in the window.
     pub fn pane(&self, size: Size) -> X11Pane {
+        self.pane_in(self.window, size)
+    }
+
+    /// A pane in a window of the host's.
+    pub fn pane_in(&self, window: Window, size: Size) -> X11Pane {
         let placement = Placement::at(AT.0.cast_signed(), AT.1.cast_signed());
-        X11Pane::in_window(Some(&self.server.address()), self.window, placement, size).unwrap()
+        X11Pane::in_window(Some(&self.server.address()), window, placement, size).unwrap()
+    }
+
+    /// A window with alpha, above the other one.
+    pub fn translucent_window(&self, size: Size) -> Window {
+        let screen = &self.conn.setup().roots[0];
+        let deep = screen.allowed_depths.iter().find(|depth| depth.depth == 32).unwrap();
+        let is_plain = |visual: &&Visualtype| visual.class == VisualClass::TRUE_COLOR;
+        let visual = deep.visuals.iter().find(is_plain).unwrap().visual_id;
+        let [map, window] = [(); 2].map(|()| self.conn.generate_id().unwrap());
+        self.conn.create_colormap(ColormapAlloc::NONE, map, self.root, visual).unwrap();
+        let [red, green, blue] = HOST;
+        let look = CreateWindowAux::new()
+            .background_pixel(u32::from_be_bytes([255, red, green, blue]))
+            .border_pixel(0)
+            .colormap(map);
+        let [width, height] = [size.width, size.height].map(|side| u16::try_from(side).unwrap());
+        let class = WindowClass::INPUT_OUTPUT;
+        let made = self
+            .conn
+            .create_window(32, window, self.root, 0, 0, width, height, 0, class, visual, &look);
+        made.unwrap().check().unwrap();
+        self.conn.map_window(window).unwrap().check().unwrap();
+        window
+    }
+
+    /// What is in a window, where nothing is above it.
+    pub fn look_into(&self, window: Window, size: Size) -> Shot {
+        self.look_at(window, (0, 0), size)
     }
 
     /// What the server shows at this place, all of it at one time.
-    pub fn look(&self, (x, y): (u32, u32), size: Size) -> Shot {
+    pub fn look(&self, at: (u32, u32), size: Size) -> Shot {
+        self.look_at(self.root, at, size)
+    }
+
+    fn look_at(&self, window: Window, (x, y): (u32, u32), size: Size) -> Shot {
         let short = |value: u32| i16::try_from(value).unwrap();
         let [width, height] = [size.width, size.height].map(|side| u16::try_from(side).unwrap());
         let all = u32::MAX;
         let kind = ImageFormat::Z_PIXMAP;
-        let image = self.conn.get_image(kind, self.root, short(x), short(y), width, height, all);
+        let image = self.conn.get_image(kind, window, short(x), short(y), width, height, all);
         let data = image.unwrap().reply().unwrap().data;
         Shot { size, data }
     }
@@ -141,6 +182,11 @@ impl Shot {
     pub fn pixel(&self, x: u32, y: u32) -> [u8; 3] {
         let at = (y * self.size.width + x) as usize * 4;
         [self.data[at + 2], self.data[at + 1], self.data[at]]
+    }
+
+    /// Whether a window with alpha shows nothing of what is behind it.
+    pub fn is_opaque(&self) -> bool {
+        self.data.chunks_exact(4).all(|pixel| pixel[3] == 255)
     }
 
     /// Whether all of it has this colour.

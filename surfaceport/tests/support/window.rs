@@ -17,7 +17,7 @@ use rustix::fs::MemfdFlags;
 use servers::{HEIGHT, Kind, Picture, Server, WIDTH};
 use surfaceport::{Placement, Scale, Size, WaylandPane};
 use wayland_client::backend::ObjectId;
-use wayland_client::globals::{GlobalListContents, registry_queue_init};
+use wayland_client::globals::{GlobalList, GlobalListContents, registry_queue_init};
 use wayland_client::protocol::{
     wl_buffer, wl_compositor, wl_pointer, wl_registry, wl_seat, wl_shm, wl_shm_pool, wl_surface,
 };
@@ -42,8 +42,61 @@ pub struct Window {
     heard: Heard,
     shm: wl_shm::WlShm,
     pub surface: wl_surface::WlSurface,
-    pointer: Option<VirtualPointer>,
+    mouse: Option<Mouse>,
     pub server: Arc<Server>,
+}
+
+/// A pointer that the test moves, where the compositor has such.
+enum Mouse {
+    Virtual(VirtualPointer),
+    /// That of the X server in whose window the compositor runs.
+    X11(Box<x11rb::rust_connection::RustConnection>),
+}
+
+impl Mouse {
+    fn find(server: &Server, globals: &GlobalList, qh: &QueueHandle<Heard>) -> Option<Self> {
+        if let Some(under) = server.under() {
+            return Some(Self::X11(x11rb::connect(Some(&under.address())).unwrap().0.into()));
+        }
+        let pointers: PointerManager = globals.bind(qh, 1..=1, ()).ok()?;
+        Some(Self::Virtual(pointers.create_virtual_pointer(None, qh, ())))
+    }
+
+    /// Moves there, presses and lets go.
+    fn click(&self, (x, y): (u32, u32), time: u32) {
+        use x11rb::connection::Connection as _;
+        use x11rb::protocol::xproto::{
+            BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, MOTION_NOTIFY_EVENT,
+        };
+        use x11rb::protocol::xtest::ConnectionExt as _;
+        match self {
+            Self::Virtual(pointer) => {
+                pointer.motion_absolute(time, x, y, WIDTH, HEIGHT);
+                pointer.frame();
+                for state in [wl_pointer::ButtonState::Pressed, wl_pointer::ButtonState::Released] {
+                    const LEFT: u32 = 0x110;
+                    pointer.button(time, LEFT, state);
+                    pointer.frame();
+                }
+            }
+            Self::X11(connection) => {
+                let root = connection.setup().roots[0].root;
+                let short = |at: u32| i16::try_from(at).unwrap();
+                let (x, y) = (short(x), short(y));
+                let (moved, down, up) =
+                    (MOTION_NOTIFY_EVENT, BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT);
+                // weston takes only by how much it moved: after both corners it
+                // knows where it is.
+                let corners = [(WIDTH - 1, HEIGHT - 1), (0, 0)];
+                let corners = corners.map(|(x, y)| (moved, 0, short(x), short(y)));
+                let then = [(moved, 0, x, y), (down, 1, x, y), (up, 1, x, y)];
+                for (kind, button, x, y) in corners.into_iter().chain(then) {
+                    connection.xtest_fake_input(kind, button, 0, root, x, y, 0).unwrap();
+                }
+                connection.flush().unwrap();
+            }
+        }
+    }
 }
 
 /// What the compositor said to the host.
@@ -70,9 +123,7 @@ impl Window {
         let shm: wl_shm::WlShm = globals.bind(&qh, 1..=1, ()).unwrap();
         let shell: xdg_wm_base::XdgWmBase = globals.bind(&qh, 1..=1, ()).unwrap();
         let _seat: Option<wl_seat::WlSeat> = globals.bind(&qh, 1..=5, ()).ok();
-        // A pointer that the test moves, where the compositor has such.
-        let pointers: Option<PointerManager> = globals.bind(&qh, 1..=1, ()).ok();
-        let pointer = pointers.map(|manager| manager.create_virtual_pointer(None, &qh, ()));
+        let mouse = Mouse::find(&server, &globals, &qh);
         let surface = compositor.create_surface(&qh, ());
         let xdg = shell.get_xdg_surface(&surface, &qh, ());
         let toplevel = xdg.get_toplevel(&qh, ());
@@ -83,7 +134,7 @@ impl Window {
             queue.blocking_dispatch(&mut heard).unwrap();
         }
         let mut window =
-            Self { connection, queue, heard, shm, surface, pointer, server: server.into() };
+            Self { connection, queue, heard, shm, surface, mouse, server: server.into() };
         window.draw(|_, _| Some(HOST));
         window.await_screen(|picture| picture.pixel(WIDTH / 2, HEIGHT / 2) == HOST);
         window
@@ -155,18 +206,11 @@ impl Window {
     /// Moves the pointer and clicks; the surface that heard of it, and where.
     /// `None`: this compositor has no pointer to move.
     pub fn click(&mut self, (x, y): (u32, u32)) -> Option<(ObjectId, f64, f64)> {
-        let pointer = self.pointer.clone()?;
         self.heard.clicks.clear();
-        for step in 1..=500 {
+        for step in 1..=1000 {
             // The first ones may come before the host has its end of the pointer.
             if step % 50 == 1 {
-                pointer.motion_absolute(step, x, y, WIDTH, HEIGHT);
-                pointer.frame();
-                for state in [wl_pointer::ButtonState::Pressed, wl_pointer::ButtonState::Released] {
-                    const LEFT: u32 = 0x110;
-                    pointer.button(step, LEFT, state);
-                    pointer.frame();
-                }
+                self.mouse.as_ref()?.click((x, y), step);
             }
             self.turn();
             if let Some(click) = self.heard.clicks.pop() {

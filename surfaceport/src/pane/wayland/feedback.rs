@@ -10,6 +10,10 @@ use crate::pane::PaneStats;
 use crate::surface::Feedback;
 use crate::time::Timestamp;
 
+/// What two looks at a clock take, one after the other, and how often it is tried.
+const CLOSE: Duration = Duration::from_micros(20);
+const LOOKS: usize = 4;
+
 /// Frames of which it is not known yet what became of them, oldest first.
 ///
 /// The compositor says so by presentation-time. Where it lacks that, or keeps
@@ -91,12 +95,21 @@ pub(super) fn on_our_clock(clock: u32, at: Duration) -> Option<Timestamp> {
         _ => return None,
     };
     // Read between two looks at ours, so that the error is half of what lies
-    // between them.
-    let before = Timestamp::now();
-    let theirs = rustix::time::clock_gettime_dynamic(DynamicClockId::Known(id)).ok()?;
-    let between = Timestamp::now().since(before) / 2;
-    let theirs = duration(theirs)?;
-    let ours = nanos(between).saturating_add(before.as_nanos());
+    // between them; again if somebody else had the processor meanwhile.
+    let look = || {
+        let before = Timestamp::now();
+        let theirs = rustix::time::clock_gettime_dynamic(DynamicClockId::Known(id)).ok()?;
+        Some((Timestamp::now().since(before), before, duration(theirs)?))
+    };
+    let mut best = look()?;
+    for _ in 0..LOOKS {
+        if best.0 < CLOSE {
+            break;
+        }
+        best = best.min(look()?);
+    }
+    let (between, before, theirs) = best;
+    let ours = nanos(between / 2).saturating_add(before.as_nanos());
     let ago = i128::try_from(theirs.as_nanos()).ok()? - i128::try_from(at.as_nanos()).ok()?;
     u64::try_from(i128::from(ours) - ago).ok().map(Timestamp::from_nanos)
 }

@@ -14,6 +14,13 @@ pub(super) struct Layout {
     pub(super) destination: (i32, i32),
 }
 
+impl Layout {
+    /// Whether something of a pane of this layout is seen around it.
+    pub(super) fn leaves(&self, pane: &Self) -> bool {
+        (self.offset, self.destination) != (pane.offset, pane.destination)
+    }
+}
+
 /// Lays a frame out in a pane; `None`: nothing of it is seen.
 pub(super) fn lay_out(
     frame: Size,

@@ -13,6 +13,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use raw_window_handle::{HasDisplayHandle, HasWindowHandle};
+use wayland_client::Proxy as _;
 use wayland_client::protocol::{
     wl_compositor::WlCompositor, wl_shm::WlShm, wl_subcompositor::WlSubcompositor,
 };
@@ -64,8 +65,9 @@ impl<T: HasWindowHandle + HasDisplayHandle + ?Sized> HostWindow for T {}
 /// for that commit too, and the window and its pane change in one step.
 ///
 /// Around a frame that is smaller than the pane ([`Fit::Hold`], [`Fit::Crop`])
-/// the window shows what the host drew there. Clicks go through the pane to the
-/// window.
+/// the window shows what the host drew there, or the pane a colour of its own
+/// ([`set_fill`](Self::set_fill)). Clicks go through the pane to the window, unless
+/// [`Placement::input`](super::Placement) says otherwise.
 ///
 /// ```no_run
 /// use surfaceport::{Placement, Scale, Session, Size, View, WaylandPane};
@@ -151,6 +153,7 @@ impl WaylandPane {
         viewporter.destroy();
         surfaces.place(&placement, scale);
         surfaces.stack(placement.stacking);
+        surfaces.take_input(placement.input);
         // What is shared memory's formats, and the clock, comes with the answers.
         server.round_trip(&mut state)?;
         Ok(Self {
@@ -186,6 +189,27 @@ impl WaylandPane {
         self.state.preferred_scale
     }
 
+    /// The number of the pane's own surface on the toolkit's connection: the object
+    /// that `wl_pointer.enter` names where the pane takes input
+    /// ([`Placement::input`](super::Placement)).
+    #[must_use]
+    pub fn surface_id(&self) -> u32 {
+        self.surfaces.content.id().protocol_id()
+    }
+
+    /// Sets the colour around frames that do not fill the pane, as red, green,
+    /// blue; `None`, as at first: what the host drew there.
+    ///
+    /// # Errors
+    ///
+    /// [`PaneError::ServerGone`].
+    pub fn set_fill(&mut self, colour: Option<[u8; 3]>) -> Result<(), Error> {
+        self.server.check()?;
+        self.surfaces.set_fill(colour)?;
+        self.show_again()?;
+        Ok(self.server.flush()?)
+    }
+
     /// How many of the child's slots are held: the one on display, and those that
     /// the compositor still reads.
     #[must_use]
@@ -199,7 +223,7 @@ impl WaylandPane {
         self.placement
     }
 
-    /// What is seen of a frame of this size.
+    /// What is seen of a frame of this size; the whole pane is one of its own size.
     fn layout(&self, frame: Size) -> Option<layout::Layout> {
         let placement = &self.placement;
         let layout = lay_out(frame, self.size, self.scale, self.fit, placement.clip);
@@ -216,7 +240,7 @@ impl WaylandPane {
         let queue = self.server.handle();
         let buffer = self.buffers.hold_again(&self.shm, &self.state.formats, &queue)?;
         let again = buffer.as_ref().map(|buffer| (buffer, &Damage::FULL));
-        Ok(self.surfaces.show(self.layout(frame), again))
+        Ok(self.surfaces.show(self.layout(frame), self.layout(self.size), again))
     }
 
     /// Everything waits for the window's commit from now on.
@@ -283,7 +307,9 @@ impl Pane for WaylandPane {
         let before = std::mem::replace(&mut self.placement, placement);
         let moved = (placement.x, placement.y) != (before.x, before.y);
         let stacked = placement.stacking != before.stacking;
-        let changed = placement.clip != before.clip || placement.visible != before.visible;
+        let changed = placement.clip != before.clip
+            || placement.visible != before.visible
+            || placement.input != before.input;
         // A move alone stops nothing: it comes with the commit, frames go on.
         if moved || stacked {
             if changed {
@@ -294,6 +320,7 @@ impl Pane for WaylandPane {
                 self.surfaces.stack(placement.stacking);
             }
         }
+        self.surfaces.take_input(placement.input);
         let mut waits = moved || stacked;
         if changed {
             waits |= self.show_again()?;
@@ -327,7 +354,7 @@ impl Pane for WaylandPane {
         }
         let same = self.current == Some(swapchain) && self.frame == Some(size);
         let damage = if same { damage } else { Damage::FULL };
-        self.surfaces.show(self.layout(size), Some((&buffer, &damage)));
+        self.surfaces.show(self.layout(size), self.layout(self.size), Some((&buffer, &damage)));
         (self.current, self.frame) = (Some(swapchain), Some(size));
         self.stats.presented += 1;
         Ok(self.server.flush()?)

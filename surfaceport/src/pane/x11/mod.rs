@@ -68,7 +68,8 @@ pub enum X11Path {
 /// paces the child. Where the server lacks one of these, [`path`](Self::path)
 /// says what is done instead.
 ///
-/// Clicks and keys go to the host's window. An X11 window always hides what its
+/// Clicks go to the host's window, unless [`Placement::input`](super::Placement)
+/// says otherwise, and keys always do. An X11 window always hides what its
 /// parent draws: to draw above a pane, open a window of your own inside the
 /// host's, above it ([`Stacking::Below`](super::Stacking) puts the pane below
 /// all of them), or leave a place out of the pane by
@@ -222,7 +223,8 @@ impl X11Pane {
     }
 
     /// The number of the pane's own window: to stack windows of the host's above
-    /// or below it.
+    /// or below it, and to select its clicks if it takes them
+    /// ([`Placement::input`](super::Placement)).
     #[must_use]
     pub fn window(&self) -> u32 {
         self.server.window

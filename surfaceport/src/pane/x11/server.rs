@@ -200,11 +200,6 @@ impl Server {
             let id = conn.generate_id().map_err(no_id)?;
             sent(conn.present_select_input(id, self.window, events))?;
         }
-        // Without shapes, what the pane does not ask for goes to the host's
-        // window all the same: it is its parent.
-        if self.shapes {
-            self.shape(shape::SK::INPUT, Some(&[]))?;
-        }
         Ok(())
     }
 
@@ -264,12 +259,17 @@ impl Server {
         Ok(())
     }
 
+    /// What of the window is seen, and what of it takes clicks.
     fn clip(&self, placement: Placement) -> Result<(), Error> {
-        match placement.clip {
-            _ if !self.shapes => Ok(()),
-            None => self.shape(shape::SK::BOUNDING, None),
-            Some(clip) => self.shape(shape::SK::BOUNDING, Some(&[clip])),
+        // Without shapes, what the pane does not ask for goes to the host's
+        // window all the same: it is its parent.
+        if !self.shapes {
+            return Ok(());
         }
+        let seen = placement.clip.map(|clip| [clip]);
+        self.shape(shape::SK::BOUNDING, seen.as_ref().map(<[Rect; 1]>::as_slice))?;
+        let nothing: &[Rect] = &[];
+        self.shape(shape::SK::INPUT, (!placement.input).then_some(nothing))
     }
 
     fn shape(&self, kind: shape::SK, rects: Option<&[Rect]>) -> Result<(), Error> {
