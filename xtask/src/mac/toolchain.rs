@@ -110,8 +110,9 @@ impl Toolchain {
         command.env("CARGO_TARGET_DIR", project::target("mac")).env("SDKROOT", sdk);
         // Warnings are for clippy to deny; a build that compiles is what counts.
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
-        // Nobody runs it, so it need not be fast, nor debugged.
-        command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0").env("CARGO_PROFILE_DEV_DEBUG", "false");
+        // Nobody runs it, so it need not be fast. (Without debug information cargo
+        // would strip it, by a tool that Debian does not have.)
+        command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
         command.env("CARGO_INCREMENTAL", "0");
         let sysroot = self.sysroot.as_deref().map(|path| format!("--sysroot {} ", path.display()));
         let flags = format!("{}-Clinker-flavor=ld64.lld", sysroot.unwrap_or_default());
