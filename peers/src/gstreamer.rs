@@ -8,8 +8,8 @@ use gstreamer::prelude::*;
 use gstreamer::{AllocationParams, Allocator, Buffer, ClockTime, Pipeline, Sample, State};
 use gstreamer_app::{AppSink, AppSrc};
 use surfaceport_bench::{
-    Child, ChildArguments, Delivery, Failure, Host, PATIENCE, Run, Start, Started, Subject, look,
-    read, write,
+    Child, ChildArguments, Delivery, Failure, Host, PATIENCE, Run, Start, Started, Subject, Wait,
+    look, read, write,
 };
 
 /// Buffers in the sink's own shared memory.
@@ -122,7 +122,6 @@ impl Receiver {
 
     fn receive(&self) -> Result<Sample, Failure> {
         let patience = ClockTime::from_nseconds(u64::try_from(PATIENCE.as_nanos())?);
-        // Who looks again and again keeps the pipeline's threads from the lock.
         let sample = self.sink.try_pull_sample(patience);
         sample.ok_or_else(|| "the other side does not answer".into())
     }
@@ -154,8 +153,9 @@ macro_rules! subject {
             type Host = Consumer;
             type Child = Producer;
 
-            fn can(_: &Run) -> bool {
-                true
+            fn can(run: &Run) -> bool {
+                // Its own threads always sleep for one another.
+                run.wait == Wait::Asleep
             }
 
             fn host(start: &Start<'_>) -> Result<Consumer, Failure> {

@@ -156,7 +156,8 @@ fn text(all: &BTreeMap<String, Counted>) -> String {
     let mut out = String::from(
         "# What a frame costs: instructions of each step with all that it calls, by callgrind;\n\
          # system calls; allocations. A host and a child in one thread, 64x64, release build,\n\
-         # x86-64. `cargo xtask counts` compares, `cargo xtask counts --write` writes this.\n",
+         # x86-64. Under valgrind each reading of the clock is a system call, too.\n\
+         # `cargo xtask counts` compares, `cargo xtask counts --write` writes this.\n",
     );
     for (name, counted) in all {
         out += &format!("\n[{name}]\n");
