@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command as Program;
 use std::time::Duration;
 
+use servers::landlock;
 use surfaceport::{Command, Error, Event, Restart, Sandbox, Session, Size};
 
 const DEMO: &str = env!("CARGO_BIN_EXE_surfaceport");
@@ -32,7 +33,9 @@ fn frames(scene: &Path, sandbox: Option<Sandbox>) -> Vec<Vec<u8>> {
         command = command.sandbox_read(scene);
     }
     if let Some(level) = sandbox {
-        command = command.require_sandbox(level);
+        // Without Landlock there is a gap.
+        let whole = surfaceport::os::linux::landlock_abi() > 0;
+        command = if whole { command.require_sandbox(level) } else { command.sandbox(level) };
     }
     let mut session = Session::spawn(command).expect("the demo's child starts");
     session.configure(Size::new(160, 120), surfaceport::Scale::default()).expect("a size");
@@ -88,18 +91,65 @@ fn frames_are_the_same_in_a_sandbox() {
     std::fs::remove_dir_all(&folder).expect("the folder goes");
 }
 
+/// Runs the demo's own frames in its sandbox: what it says.
+fn demo() -> String {
+    let output = Program::new(DEMO)
+        .args(["demo", "--headless", "--frames", "10", "--verify", "--sandbox"])
+        .output()
+        .expect("the demo runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    said
+}
+
 #[test]
 fn the_demo_says_what_its_sandbox_is() {
     if skip() {
         return;
     }
-    let output = Program::new(DEMO)
-        .args(["demo", "--headless", "--frames", "10", "--sandbox"])
-        .output()
-        .expect("the demo runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let said = demo();
     let abi = surfaceport::os::linux::landlock_abi();
     assert!(said.contains(&format!("sandbox renderer by Landlock {abi}, seccomp")), "{said}");
     assert!(!said.contains("but"), "{said}");
+}
+
+/// Which version a process is started to see.
+const OLD_KERNEL: &str = "SURFACEPORT_TEST_LANDLOCK";
+
+/// Not a test of its own: what the next one starts.
+#[test]
+fn on_an_old_kernel() {
+    let Ok(abi) = std::env::var(OLD_KERNEL) else { return };
+    let abi: u32 = abi.parse().expect("a version");
+    // Before any child: all are started from a thread that this one starts.
+    landlock::become_old(abi, landlock::ENOSYS);
+    assert_eq!(surfaceport::os::linux::landlock_abi(), abi);
+    let said = demo();
+    let means = match abi {
+        0 => "sandbox renderer by seccomp, limits, but files are not confined".to_owned(),
+        abi => format!("sandbox renderer by Landlock {abi}, seccomp, limits"),
+    };
+    assert!(said.contains(&means), "{said}");
+    assert_eq!(said.contains("but"), abi == 0, "{said}");
+    let scene = Path::new("portable");
+    let open = frames(scene, None);
+    for level in [Sandbox::Renderer, Sandbox::Gpu] {
+        assert!(frames(scene, Some(level)) == open, "{level}");
+    }
+}
+
+#[test]
+fn the_demo_draws_on_every_version_of_landlock() {
+    if skip() {
+        return;
+    }
+    for abi in landlock::versions(surfaceport::os::linux::landlock_abi()) {
+        let output = Program::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "on_an_old_kernel", "--nocapture"])
+            .env(OLD_KERNEL, abi.to_string())
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "Landlock {abi}: {said}");
+    }
 }
