@@ -8,7 +8,7 @@ use surfaceport::{
     SwapchainDescriptor, Timestamp,
 };
 
-use crate::scene::{Scene, SceneChoice, Target};
+use crate::scene::{Scene, SceneChoice};
 use crate::verify::Stamp;
 
 /// The size if the host leaves it to the child.
@@ -35,7 +35,8 @@ pub(crate) struct Options {
 /// The part of it that the user decides.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 pub(crate) struct Drawing {
-    /// What to draw: portable, pattern or the path of an SVG picture.
+    /// What to draw: portable, coreanimation (macOS), pattern or the path of an
+    /// SVG picture.
     #[arg(long, default_value_t)]
     pub(crate) scene: SceneChoice,
     /// How many surfaces the child draws into, 2 to 16: nobody waits with 4, or
@@ -163,10 +164,8 @@ fn present(
     stamp: bool,
 ) -> Result<(), Error> {
     let mut canvas = swapchain.acquire(Deadline::NEVER)?;
-    let (size, stride, age) = (canvas.size(), canvas.stride(), canvas.age());
     let sequence = swapchain.presented() + 1;
-    let bytes = canvas.bytes_mut();
-    let damage = scene.draw(Target { bytes, stride, size, scale, age, sequence }, time);
+    let damage = scene.draw(&mut canvas, scale, sequence, time)?;
     if stamp {
         let stamp = Stamp::of(canvas.rows_mut(), sequence);
         canvas.set_user_data(&stamp.to_bytes());
@@ -214,7 +213,12 @@ mod tests {
 
     #[test]
     fn the_child_reads_what_the_host_writes() {
-        for scene in [SceneChoice::Portable, SceneChoice::Pattern, SceneChoice::Svg("a b".into())] {
+        for scene in [
+            SceneChoice::Portable,
+            SceneChoice::CoreAnimation,
+            SceneChoice::Pattern,
+            SceneChoice::Svg("a b".into()),
+        ] {
             for (mode, on) in [(Mode::Mailbox, false), (Mode::Fifo, true)] {
                 let time = on.then_some(0.25);
                 let drawing = Drawing { scene: scene.clone(), buffers: 5, mode, time };

@@ -51,7 +51,7 @@ pub(crate) fn run(demo: DemoOptions) -> anyhow::Result<ExitCode> {
     // What else the child needs from outside comes with the system.
     let picture = match &drawing.scene {
         SceneChoice::Svg(path) => Some(path.clone()),
-        SceneChoice::Portable | SceneChoice::Pattern => None,
+        SceneChoice::Portable | SceneChoice::CoreAnimation | SceneChoice::Pattern => None,
     };
     let child = child::Options {
         drawing,

@@ -13,7 +13,7 @@ use surfaceport::{Deadline, Error, ExitReason, HeadlessPane, Pane, Scale, Timest
 use crate::child::Drawing;
 use crate::options::Options;
 use crate::output::{self, Output};
-use crate::scene::{Scene, Target};
+use crate::scene::{Scene, SceneChoice, Target};
 
 /// How the account ends if the child did.
 const CHILD_FAILED: u8 = 4;
@@ -128,7 +128,12 @@ fn drive(mut show: Show, mut pane: impl Pane) -> anyhow::Result<End> {
 
 /// Draws for its parent until that is gone.
 pub(crate) fn draw(options: &Options, drawing: &Drawing) -> anyhow::Result<ExitCode> {
-    let mut scene = Scene::open(&drawing.scene)?;
+    // There are rows to draw into, and nothing else.
+    let choice = match &drawing.scene {
+        SceneChoice::CoreAnimation => &SceneChoice::Portable,
+        choice => choice,
+    };
+    let mut scene = Scene::open(choice)?;
     let mut child = PocChild::connect().context("its parent must run first")?;
     let start = Timestamp::now();
     let deadline = options.duration.map_or(Deadline::NEVER, Deadline::from);
@@ -138,7 +143,7 @@ pub(crate) fn draw(options: &Options, drawing: &Drawing) -> anyhow::Result<ExitC
         let (age, sequence) = (child.age(), child.presented() + 1);
         let drawn = child.present(|bytes, stride| {
             let (size, scale) = (PocChild::SIZE, Scale::from_f64(SCALE));
-            scene.draw(Target { bytes, stride, size, scale, age, sequence }, time);
+            scene.draw_into(Target { bytes, stride, size, scale, age, sequence }, time);
         });
         match drawn {
             Ok(true) => {}

@@ -74,9 +74,11 @@ pub mod linux {
 /// macOS.
 #[cfg(target_os = "macos")]
 pub mod macos {
+    mod draw;
     mod poc;
     mod waker;
 
+    pub use draw::{BitmapContext, Texture, bitmap_context, texture};
     pub use poc::{PocChild, PocEvent, PocHost};
     pub use waker::Waker;
 

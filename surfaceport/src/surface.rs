@@ -13,7 +13,8 @@ use crate::geometry::{Damage, Size, SurfaceDescriptor};
 use crate::outcome::{FrameId, Outcome};
 use crate::swapchain::record::{FrameRecord, USER_BYTES};
 use crate::sync::{AtomicU64, Ordering};
-use crate::sys::{BorrowedHandle, Handle, Mapping, SurfaceMemory};
+pub(crate) use crate::sys::SurfaceMemory;
+use crate::sys::{BorrowedHandle, Handle, Mapping};
 use crate::time::Timestamp;
 
 /// The words of a mapping. The peer may write them at any time, which atomics
@@ -220,7 +221,13 @@ impl DrawSurface {
         self.memory.forget_handle();
     }
 
-    /// The slot is the child's own: it is going to draw.
+    /// The memory, for a GPU.
+    #[allow(dead_code, reason = "there is nothing of it on every system")]
+    pub(crate) fn memory(&self) -> &SurfaceMemory {
+        &self.memory
+    }
+
+    /// The slot is the child's own, and its processor is going to draw.
     pub(crate) fn begin_drawing(&self) {
         self.memory.begin_drawing();
     }

@@ -65,6 +65,7 @@ SAME(MACH_NOTIFY_SEND_ONCE, 0107);
 SAME(MACH_NOTIFY_DEAD_NAME, 0110);
 SAME(MACH_PORT_DEAD, 0xffffffffu);
 SAME(offsetof(mach_dead_name_notification_t, not_port), 32);
+SAME(sizeof(mach_dead_name_notification_t) - sizeof(mach_msg_format_0_trailer_t), 36);
 SAME(offsetof(mach_no_senders_notification_t, not_count), 32);
 
 // kern/apple.rs

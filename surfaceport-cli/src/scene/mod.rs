@@ -8,13 +8,18 @@
 //! |---|---|
 //! | `portable` `svg` | the scenes that are layers |
 //! | `pattern` | the scene that is a formula |
+//! | `coreanimation` | the scene that macOS draws; `elsewhere` says that it is not there |
 //! | `layer` `animation` `timing` `text` | the layer tree |
 //! | `show` `reaction` | a scene laid out, and how it answers the user |
 //! | `display` `stage` `paint` | what to draw; where it changed; drawing it |
 
 mod animation;
 mod choice;
+#[cfg(target_os = "macos")]
+mod coreanimation;
 mod display;
+#[cfg(not(target_os = "macos"))]
+mod elsewhere;
 mod layer;
 mod paint;
 pub(crate) mod pattern;
@@ -34,8 +39,12 @@ pub(crate) use choice::SceneChoice;
 use std::fmt;
 use std::time::Duration;
 
-use surfaceport::{Damage, Input, Scale, Size};
+use surfaceport::{Canvas, Damage, Error, Input, Scale, Size};
 
+#[cfg(target_os = "macos")]
+use coreanimation as native;
+#[cfg(not(target_os = "macos"))]
+use elsewhere as native;
 use portable::Portable;
 use show::Show;
 use svg::Svg;
@@ -74,6 +83,7 @@ pub(crate) struct Scene(Kind);
 enum Kind {
     Layers(Box<Show>),
     Pattern,
+    Native(Box<native::Native>),
 }
 
 impl Scene {
@@ -82,16 +92,39 @@ impl Scene {
         Ok(Self(match choice {
             SceneChoice::Portable => Kind::Layers(Box::new(Show::new(Portable::default()))),
             SceneChoice::Pattern => Kind::Pattern,
+            SceneChoice::CoreAnimation => Kind::Native(Box::new(native::Native::open()?)),
             SceneChoice::Svg(path) => Kind::Layers(Box::new(Show::new(Svg::open(path)?))),
         }))
     }
 
-    /// Draws the scene as it is at `time` into a slot; says what differs from
-    /// the frame drawn before.
-    pub(crate) fn draw(&mut self, target: Target<'_>, time: Duration) -> Damage {
+    /// Draws the scene as it is at `time` into a canvas, which is the frame with
+    /// this number; says what differs from the frame drawn before.
+    ///
+    /// # Errors
+    ///
+    /// What a GPU says; a processor draws everything.
+    pub(crate) fn draw(
+        &mut self,
+        canvas: &mut Canvas<'_>,
+        scale: Scale,
+        sequence: u64,
+        time: Duration,
+    ) -> Result<Damage, Error> {
+        if let Kind::Native(native) = &mut self.0 {
+            return native.draw(canvas, scale, time);
+        }
+        let (size, stride, age) = (canvas.size(), canvas.stride(), canvas.age());
+        let bytes = canvas.bytes_mut();
+        Ok(self.draw_into(Target { bytes, stride, size, scale, age, sequence }, time))
+    }
+
+    /// The same into memory, for scenes that draw into it.
+    pub(crate) fn draw_into(&mut self, target: Target<'_>, time: Duration) -> Damage {
         match &mut self.0 {
             Kind::Layers(show) => show.draw(target, time),
             Kind::Pattern => pattern::draw(target),
+            // It draws into surfaces alone.
+            Kind::Native(_) => Damage::NONE,
         }
     }
 
@@ -99,7 +132,7 @@ impl Scene {
     pub(crate) fn input(&mut self, input: Input, time: Duration) {
         match &mut self.0 {
             Kind::Layers(show) => show.input(input, time),
-            Kind::Pattern => {}
+            Kind::Pattern | Kind::Native(_) => {}
         }
     }
 }

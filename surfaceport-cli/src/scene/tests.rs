@@ -42,7 +42,7 @@ impl Slot {
         self.sequence = sequence;
         let (bytes, stride) = (&mut *self.bytes, self.stride);
         let target = Target { bytes, stride, size: self.size, scale: self.scale, age, sequence };
-        scene.draw(target, time)
+        scene.draw_into(target, time)
     }
 
     /// The pixels as R, G, B, A, without the padding.

@@ -204,6 +204,7 @@ mod tests {
         display.replaced(3, 0);
         display.tick(0);
         assert_eq!(display.gone(), [2]);
+        assert_eq!(display.draining.as_ref().map(Draining::len), Some(2));
         display.tick(0);
         assert_eq!(display.gone(), [2, 3]);
     }

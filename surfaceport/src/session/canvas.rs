@@ -4,7 +4,7 @@ use super::swapchain::Swapchain;
 use crate::error::Error;
 use crate::geometry::{Damage, GeometryError, Size, SurfaceDescriptor};
 use crate::outcome::FrameId;
-use crate::surface::DrawSurface;
+use crate::surface::{DrawSurface, SurfaceMemory};
 use crate::swapchain::record::{FrameRecord, USER_BYTES};
 
 /// A slot that is the child's own, to draw the next frame into.
@@ -53,13 +53,16 @@ pub struct Canvas<'a> {
     surface: Option<DrawSurface>,
     age: u64,
     drawn: bool,
+    /// The processor has the surface, which it need not share with a GPU.
+    locked: bool,
     record: FrameRecord,
 }
 
 impl<'a> Canvas<'a> {
     pub(super) fn new(swapchain: &'a Swapchain, slot: u8, surface: DrawSurface, age: u64) -> Self {
         let record = FrameRecord::default();
-        Self { swapchain, slot, surface: Some(surface), age, drawn: false, record }
+        let surface = Some(surface);
+        Self { swapchain, slot, surface, age, drawn: false, locked: false, record }
     }
 
     /// Size, format and layout.
@@ -91,7 +94,22 @@ impl<'a> Canvas<'a> {
     /// The pixels, [`stride`](Self::stride) bytes a row, top row first.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         self.drawn = true;
-        self.surface.as_mut().map_or(&mut [], DrawSurface::bytes_mut)
+        let Some(surface) = &mut self.surface else { return &mut [] };
+        if !std::mem::replace(&mut self.locked, true) {
+            surface.begin_drawing();
+        }
+        surface.bytes_mut()
+    }
+
+    /// What a GPU draws into, instead of the processor.
+    #[allow(dead_code, reason = "there is nothing of it on every system")]
+    pub(crate) fn memory_for_gpu(&mut self) -> Option<&SurfaceMemory> {
+        self.drawn = true;
+        let surface = self.surface.as_ref()?;
+        if std::mem::take(&mut self.locked) {
+            surface.end_drawing();
+        }
+        Some(surface.memory())
     }
 
     /// The rows, top first, without their padding. They can be drawn by several

@@ -269,7 +269,6 @@ impl Swapchain {
         let slot = state.account.acquire(&self.block().word.0)?;
         let age = state.account.age(slot);
         let surface = state.surfaces.get_mut(usize::from(slot))?.take()?;
-        surface.begin_drawing();
         self.hub.set_rests(false);
         Some(Canvas::new(self, slot, surface, age))
     }

@@ -100,6 +100,7 @@ pub(super) const UNSAFE: &[(&str, &str)] = &[
     ("surfaceport/tests/sandbox/", "bare system calls, as an attacker makes them"),
     ("servers/src/landlock.rs", "filters of system calls, and their supervisor"),
     ("surfaceport/tests/support/window.rs", "a window's raw handles, as a toolkit gives them"),
+    ("surfaceport-cli/src/scene/coreanimation/", "methods of Apple's that take any object"),
     ("surfaceport-cli/src/output/probe.rs", "opening a library to see whether it is there"),
     ("surfaceport/tests/support/macos.rs", "a kqueue's changes, which could name fds"),
     ("surfaceport/tests/ladder.rs", "a window's handle, as a toolkit makes it"),

@@ -1,7 +1,7 @@
 //! A pane in a view of AppKit's: a CALayer whose contents are the child's
 //! surface, which the window server reads itself.
 //!
-//! Type-checked and linked; not run on a Mac yet (docs/on-a-mac.md). What decides
+//! Type-checked; not linked or run on a Mac yet (docs/on-a-mac.md). What decides
 //! here is tested everywhere: `draining.rs` and `points.rs`.
 
 #![allow(unsafe_code, reason = "the toolkit's view, and what the display link calls")]
@@ -183,7 +183,10 @@ impl Pane for CaLayerPane {
 
     fn present(&mut self, mut lease: Lease) -> Result<(), Error> {
         let format = lease.surface().descriptor().format();
+        // CoreAnimation is not known to read it.
         if format == Format::Rgba8 {
+            lease.report(Outcome::Lost);
+            self.stats.lost += 1;
             return Err(PaneError::Format(format).into());
         }
         let feedback = lease.take_feedback();

@@ -3,6 +3,16 @@
 //! A door is a port under a name, with a thread that answers. Who knocks sends
 //! a right to answer, once, and nothing else; the kernel says who it is. The
 //! answer has both rights of an end, or says that too many wait.
+//!
+//! No message to a name has a reply port in its header: newer systems hold ports of
+//! services to rules for those (`ipc_policy.c` of XNU). The right to answer rides
+//! beside it instead.
+//!
+//! Why a name at all: a child could also inherit a port by
+//! `posix_spawnattr_set_registered_ports_np`, without one. That call is private, and
+//! nobody says which of the three slots libxpc takes for itself in a new process, so
+//! it can't be shown to be sound without a Mac (docs/on-a-mac.md); the bootstrap
+//! port can't be replaced, for libxpc keeps the one that it found at its start.
 
 use std::ffi::CString;
 use std::sync::{Arc, Mutex};
@@ -300,11 +310,12 @@ fn answer(mut message: ReceivedMessage) -> Result<Option<Answer>, Error> {
         debug_assert!(id != notify::NO_SENDERS);
         return Ok(Some(Answer::Nobody));
     }
-    let exact = incoming.carries(&[Disposition::MoveSend, Disposition::MoveReceive]);
-    if id == BUSY {
+    let plain = !incoming.has_remote && incoming.payload.is_empty();
+    if id == BUSY && plain && incoming.carries(&[]) {
         return Ok(None);
     }
-    if id != COME_IN || !exact || incoming.has_remote || !incoming.payload.is_empty() {
+    let exact = plain && incoming.carries(&[Disposition::MoveSend, Disposition::MoveReceive]);
+    if id != COME_IN || !exact {
         return Ok(Some(Answer::Nobody));
     }
     // The port first: what can be taken is, and dropped if the rest is missing.

@@ -266,15 +266,18 @@ impl End {
                 Err(_) => continue,
             };
             let Ok(incoming) = message.parse() else { continue };
-            let heard = incoming.is_from_kernel();
+            // An NDR_record_t, and the name that it is about (mach/notify.h).
+            let [_, _, _, _, _, _, _, _, name @ ..] = incoming.payload else { continue };
+            let (Ok(name), true) = (<[u8; 4]>::try_from(name), incoming.is_from_kernel()) else {
+                continue;
+            };
             let id = incoming.id;
-            if heard && matches!(id, notify::SEND_POSSIBLE | notify::DEAD_NAME) {
+            if matches!(id, notify::SEND_POSSIBLE | notify::DEAD_NAME) {
                 lock(&self.state).full = false;
             }
-            if heard && id == notify::DEAD_NAME {
+            if id == notify::DEAD_NAME {
                 // It holds a reference of its own (`ipc_right_check` of XNU).
-                let name = incoming.payload.get(8..).and_then(<[u8]>::first_chunk).copied();
-                drop(name.map(|name| SendRight::own(u32::from_le_bytes(name))));
+                drop(SendRight::own(u32::from_le_bytes(name)));
             }
         }
     }

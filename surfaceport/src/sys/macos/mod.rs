@@ -52,6 +52,8 @@ pub(crate) use process::{Process, Spawn, StderrPipe};
 pub(crate) use sandbox::{Plan, Raised, close as close_sandbox};
 pub(crate) use surface::SurfaceMemory;
 #[cfg(target_os = "macos")]
+pub(crate) use surface::color_space_name;
+#[cfg(target_os = "macos")]
 pub(crate) use wait::from_fd;
 pub(crate) use wait::{Source, WaitSet};
 

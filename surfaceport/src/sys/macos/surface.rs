@@ -37,6 +37,14 @@ fn os_type(format: Format) -> u32 {
     })
 }
 
+/// What CoreGraphics calls a colour space.
+#[cfg(target_os = "macos")]
+pub(crate) fn color_space_name(
+    space: crate::format::ColorSpace,
+) -> &'static objc2_core_foundation::CFString {
+    super::kern::color_space_name(space)
+}
+
 fn nothing() -> Handle {
     Handle::Receive(Mutex::new(None))
 }
@@ -56,6 +64,7 @@ impl SurfaceMemory {
         if !Self::fits(&surface.geometry(), &wanted) {
             return Err(os("creating a surface", Code::INVALID_ARGUMENT));
         }
+        surface.set_color_space(descriptor.color_space());
         Ok(Self { surface, port, len, locked: Mutex::default() })
     }
 
@@ -67,6 +76,8 @@ impl SurfaceMemory {
             height: size(descriptor.size().height)?,
             format: os_type(descriptor.format()),
             bytes_per_element: size(descriptor.format().bytes_per_pixel())?,
+            element: (1, 1),
+            planes: 0,
             bytes_per_row: size(descriptor.stride())?,
             alloc_size: usize::try_from(descriptor.bytes()).ok()?,
         })
@@ -98,6 +109,8 @@ impl SurfaceMemory {
         if !Self::fits(&is, &wanted) {
             return Err(Violation::BadGeometry.into());
         }
+        // Of all that it is, only this can be changed: it is what was said.
+        surface.set_color_space(descriptor.color_space());
         Ok(Self { surface, port: nothing(), len, locked: Mutex::default() })
     }
 
@@ -176,6 +189,13 @@ impl SurfaceMemory {
     /// into.
     pub(crate) fn is_in_use(&self) -> bool {
         self.surface.is_in_use()
+    }
+
+    /// What the simulation knows of it: how often a processor has written it, and
+    /// what its pixels mean.
+    #[cfg(all(test, not(target_os = "macos")))]
+    pub(super) fn kernels(&self) -> &Surface {
+        &self.surface
     }
 
     /// The surface itself, borrowed.

@@ -11,16 +11,18 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::kern::sim::{Snapshot, fail_after, in_task};
-use super::kern::{self, option};
+use super::kern::{self, Geometry, option};
 use super::message::{Loose, MESSAGE};
 use super::rights::{Beside, ReceiveRight, SendRight, Target, send};
 use super::*;
 use crate::error::{ExitReason, Violation};
-use crate::format::Format;
+use crate::format::{ColorSpace, Format};
 use crate::geometry::{Size, SurfaceDescriptor};
 use crate::sys::mach_frame::{Disposition, Outgoing, Port, with_length};
 use crate::sys::{Received, Sent, Trigger};
 use crate::time::Deadline;
+
+mod life;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -394,6 +396,27 @@ fn surfaces_are_asked_and_not_believed() {
             assert!(matches!(refused, Err(Error::Violation(_))), "{other:?}: {refused:?}");
             assert_eq!(Snapshot::take(), before);
         }
+        // Nor is one whose rows or planes are others than those of a plain image.
+        let plain = surface.kernels().geometry();
+        for other in [
+            Geometry { planes: 2, ..plain },
+            Geometry { element: (2, 1), ..plain },
+            Geometry {
+                bytes_per_row: plain.bytes_per_row + 256,
+                alloc_size: plain.alloc_size * 2,
+                ..plain
+            },
+            Geometry { bytes_per_element: 2, ..plain },
+        ] {
+            let made = kern::Surface::create(other).unwrap();
+            let port = Handle::Send(SendRight::own(made.create_port().unwrap()));
+            a.send(b"x", &[&port]).unwrap();
+            let handle = receive(&b).unwrap().pop().unwrap();
+            let len = u64::try_from(made.geometry().alloc_size).unwrap();
+            let refused = SurfaceMemory::import(handle, &descriptor(), len);
+            assert!(matches!(refused, Err(Error::Violation(_))), "{other:?}: {refused:?}");
+        }
+        assert_eq!(Snapshot::take(), before);
         // It is used for as long as a port for it lives, and not longer.
         let theirs = import(&surface, &descriptor()).unwrap();
         assert!(theirs.is_in_use());
@@ -401,6 +424,67 @@ fn surfaces_are_asked_and_not_believed() {
         assert!(!theirs.is_in_use());
         // What was forgotten can't be sent.
         assert!(a.send(b"x", &[surface.handle()]).is_err());
+    });
+}
+
+/// What another process would get of a surface.
+fn imported(surface: &SurfaceMemory, descriptor: &SurfaceDescriptor) -> SurfaceMemory {
+    let (a, b) = Endpoint::pair().unwrap();
+    a.send(b"x", &[surface.handle()]).unwrap();
+    let handle = receive(&b).unwrap().pop().unwrap();
+    SurfaceMemory::import(handle, descriptor, surface.len()).unwrap()
+}
+
+#[test]
+fn a_surface_means_what_setup_said() {
+    in_task(|| {
+        let descriptor = descriptor().with_color_space(ColorSpace::DisplayP3);
+        let surface = SurfaceMemory::create(&descriptor).unwrap();
+        assert_eq!(surface.kernels().color_space(), Some(ColorSpace::DisplayP3));
+        // The child changes its mind before the host looks.
+        surface.kernels().set_color_space(ColorSpace::Bt2020Pq);
+        let theirs = imported(&surface, &descriptor);
+        assert_eq!(theirs.kernels().color_space(), Some(ColorSpace::DisplayP3));
+    });
+}
+
+#[test]
+fn only_drawing_changes_the_seed() {
+    in_task(|| {
+        let surface = SurfaceMemory::create(&descriptor()).unwrap();
+        let theirs = imported(&surface, &descriptor());
+        let seed = theirs.kernels().seed();
+        theirs.read_at(0, &mut [0; 8]).unwrap();
+        assert_eq!(theirs.kernels().seed(), seed, "looking is no drawing");
+        surface.begin_drawing();
+        assert_eq!(theirs.kernels().seed(), seed, "it is not done yet");
+        surface.end_drawing();
+        assert_eq!(theirs.kernels().seed(), seed + 1);
+        // Not locked, for a GPU draws.
+        surface.end_drawing();
+        assert_eq!(theirs.kernels().seed(), seed + 1);
+    });
+}
+
+#[test]
+fn a_surface_is_in_use_until_the_last_user_lets_go_or_dies() {
+    in_task(|| {
+        let mut surface = SurfaceMemory::create(&descriptor()).unwrap();
+        let theirs = imported(&surface, &descriptor());
+        surface.forget_handle();
+        assert!(!theirs.is_in_use());
+        // What the window server does with what it shows.
+        in_task(|| {
+            theirs.kernels().use_it();
+            theirs.kernels().use_it();
+            assert!(surface.is_in_use());
+            theirs.kernels().use_it_no_more();
+            assert!(surface.is_in_use(), "the counts are added up");
+            theirs.kernels().use_it_no_more();
+            assert!(!surface.is_in_use());
+            theirs.kernels().use_it();
+        });
+        assert!(!surface.is_in_use(), "its process has ended");
     });
 }
 

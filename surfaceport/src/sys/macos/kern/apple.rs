@@ -13,10 +13,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mach2::{bootstrap, mach_port, message, port, traps, vm};
-use objc2_core_foundation::{CFDictionary, CFNumber, CFRetained, CFString};
+use objc2_core_foundation::{CFDictionary, CFNumber, CFRetained, CFString, CFType};
+use objc2_core_graphics::{
+    kCGColorSpaceDisplayP3, kCGColorSpaceExtendedLinearSRGB, kCGColorSpaceITUR_2100_PQ,
+    kCGColorSpaceSRGB,
+};
 use objc2_io_surface as iosurface;
 
 use super::{Code, Geometry, Name, Program, Reaped, Status, Watched};
+use crate::format::ColorSpace;
 use crate::time::Timestamp;
 
 // Of the layouts that these calls need (xtask/mac/layouts.c has the same of
@@ -728,6 +733,21 @@ unsafe extern "C" {
     fn clock_gettime_nsec_np(clock: libc::clockid_t) -> u64;
 }
 
+/// What CoreGraphics calls a colour space (CGColorSpace.h).
+pub(in crate::sys::macos) fn color_space_name(space: ColorSpace) -> &'static CFString {
+    match space {
+        // SAFETY: reads a constant that CoreGraphics sets when it is loaded.
+        ColorSpace::Srgb => unsafe { kCGColorSpaceSRGB },
+        // SAFETY: as above.
+        ColorSpace::DisplayP3 => unsafe { kCGColorSpaceDisplayP3 },
+        // Extended: values above 1 are kept.
+        // SAFETY: as above.
+        ColorSpace::LinearSrgb => unsafe { kCGColorSpaceExtendedLinearSRGB },
+        // SAFETY: as above.
+        ColorSpace::Bt2020Pq => unsafe { kCGColorSpaceITUR_2100_PQ },
+    }
+}
+
 /// An IOSurface of this process's.
 #[derive(Clone, Debug)]
 pub(in crate::sys::macos) struct Surface(CFRetained<iosurface::IOSurfaceRef>);
@@ -757,7 +777,7 @@ impl Surface {
         }
         let alloc = iosurface::IOSurfaceRef::align_property(alloc_key, geometry.alloc_size);
         let format = usize::try_from(geometry.format).map_err(|_| Code::INVALID_ARGUMENT)?;
-        let keys: [&CFString; 6] = [
+        let keys: [&CFString; 8] = [
             // SAFETY: as above.
             unsafe { iosurface::kIOSurfaceWidth },
             // SAFETY: as above.
@@ -766,6 +786,10 @@ impl Surface {
             unsafe { iosurface::kIOSurfacePixelFormat },
             // SAFETY: as above.
             unsafe { iosurface::kIOSurfaceBytesPerElement },
+            // SAFETY: as above.
+            unsafe { iosurface::kIOSurfaceElementWidth },
+            // SAFETY: as above.
+            unsafe { iosurface::kIOSurfaceElementHeight },
             row_key,
             alloc_key,
         ];
@@ -774,6 +798,8 @@ impl Surface {
             number(geometry.height)?,
             number(format)?,
             number(geometry.bytes_per_element)?,
+            number(geometry.element.0)?,
+            number(geometry.element.1)?,
             number(geometry.bytes_per_row)?,
             number(alloc)?,
         ];
@@ -791,6 +817,17 @@ impl Surface {
     /// The `IOSurfaceRef`, borrowed.
     pub(in crate::sys::macos) fn as_ptr(&self) -> NonNull<c_void> {
         CFRetained::as_ptr(&self.0).cast()
+    }
+
+    /// Says what its pixels mean as light. It can be said anew at any time, by
+    /// whoever has the surface.
+    pub(in crate::sys::macos) fn set_color_space(&self, space: ColorSpace) {
+        let name: &CFType = color_space_name(space);
+        // SAFETY: reads a constant that IOSurface's library sets when it is loaded.
+        let key = unsafe { iosurface::kIOSurfaceColorSpace };
+        // SAFETY: the value of this key may be a colour space's name, as Chromium
+        // (gfx/mac/io_surface.cc) and Firefox (SurfacePoolCA.mm) set it.
+        unsafe { self.0.set_value(key, name) };
     }
 
     /// A port for it: while it lives, the surface counts as used.
@@ -812,6 +849,8 @@ impl Surface {
             height: self.0.height(),
             format: self.0.pixel_format(),
             bytes_per_element: self.0.bytes_per_element(),
+            element: (self.0.element_width(), self.0.element_height()),
+            planes: self.0.plane_count(),
             bytes_per_row: self.0.bytes_per_row(),
             alloc_size: self.0.alloc_size(),
         }

@@ -147,6 +147,10 @@ pub(in crate::sys::macos) struct Geometry {
     /// `OSType`
     pub(in crate::sys::macos) format: u32,
     pub(in crate::sys::macos) bytes_per_element: usize,
+    /// Pixels of an element; 1 by 1 but for packed formats.
+    pub(in crate::sys::macos) element: (usize, usize),
+    /// 0: the image is in one piece.
+    pub(in crate::sys::macos) planes: usize,
     pub(in crate::sys::macos) bytes_per_row: usize,
     pub(in crate::sys::macos) alloc_size: usize,
 }

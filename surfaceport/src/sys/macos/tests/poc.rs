@@ -64,6 +64,8 @@ fn surface(format: u32) -> Surface {
         height,
         format,
         bytes_per_element: 4,
+        element: (1, 1),
+        planes: 0,
         bytes_per_row: ROW,
         alloc_size: ROW * height,
     };

@@ -3,13 +3,14 @@
 use std::ffi::{CStr, OsString};
 use std::io;
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::memory::{Block, PAGE, SurfaceObject};
 use super::ports::{Kind, Receiver, Sent};
 use super::tasks::{self, Pipe, TaskId, UID, call, current, is_dead};
 use super::{Kernel, changed, lock, sleep};
+use crate::format::ColorSpace;
 use crate::sys::macos::kern::{Code, Geometry, Name, Program, Reaped, Status, option};
 use crate::time::Timestamp;
 
@@ -370,8 +371,42 @@ impl Surface {
         let block = fits.then(|| Block::new(geometry.alloc_size)).flatten();
         let block = block.ok_or(Code::NO_SPACE)?;
         let geometry = Geometry { alloc_size: block.len(), ..geometry };
-        let object = SurfaceObject { geometry, block, uses: Default::default() };
+        let object = SurfaceObject { geometry, block, uses: Mutex::default() };
         Ok(Self::own(Arc::new(object), &mut kernel, task))
+    }
+
+    /// Says what its pixels mean as light.
+    pub(in crate::sys::macos) fn set_color_space(&self, space: ColorSpace) {
+        let _task = current();
+        self.object.uses(|uses| uses.color_space = Some(space));
+    }
+
+    pub(in crate::sys::macos) fn color_space(&self) -> Option<ColorSpace> {
+        self.object.uses(|uses| uses.color_space)
+    }
+
+    /// How often a processor has written it.
+    pub(in crate::sys::macos) fn seed(&self) -> u32 {
+        self.object.uses(|uses| uses.seed)
+    }
+
+    /// `IOSurfaceIncrementUseCount`, as the window server does for what it shows:
+    /// it counts once for each task, until that has taken back all or has ended.
+    pub(in crate::sys::macos) fn use_it(&self) {
+        let (task, _kernel) = current();
+        self.object.uses(|uses| *uses.counts.entry(task).or_default() += 1);
+    }
+
+    /// `IOSurfaceDecrementUseCount`.
+    pub(in crate::sys::macos) fn use_it_no_more(&self) {
+        let (task, _kernel) = current();
+        self.object.uses(|uses| {
+            let count = uses.counts.get_mut(&task).expect("it was used");
+            *count -= 1;
+            if *count == 0 {
+                uses.counts.remove(&task);
+            }
+        });
     }
 
     /// A port for it: while it lives, the surface counts as used.
@@ -425,7 +460,9 @@ impl Surface {
     pub(in crate::sys::macos) fn is_in_use(&self) -> bool {
         let (_, kernel) = current();
         let of_this = |port: &&super::ports::Port| matches!(&port.kind, Kind::Surface(object) if Arc::ptr_eq(object, &self.object));
+        let lives = |task: &TaskId| !is_dead(&kernel, *task);
         kernel.ports.values().any(|port| of_this(&port))
+            || self.object.uses(|uses| uses.counts.keys().any(lives))
     }
 }
 

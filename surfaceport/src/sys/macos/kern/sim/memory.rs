@@ -1,10 +1,11 @@
 //! Memory entries and IOSurfaces: words that all share, for good.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::tasks::TaskId;
+use crate::format::ColorSpace;
 use crate::sync::{AtomicU64, Ordering};
 use crate::sys::macos::kern::Geometry;
 
@@ -67,6 +68,10 @@ pub(in crate::sys::macos) struct SurfaceObject {
 pub(super) struct Uses {
     pub(super) locked: BTreeSet<TaskId>,
     pub(super) seed: u32,
+    /// `kIOSurfaceColorSpace`.
+    pub(super) color_space: Option<ColorSpace>,
+    /// The use counts, by task.
+    pub(super) counts: BTreeMap<TaskId, u32>,
 }
 
 impl SurfaceObject {
