@@ -1,6 +1,5 @@
 //! Where the frames go.
 
-#[cfg(target_os = "linux")]
 mod keys;
 #[cfg(target_os = "linux")]
 mod probe;
@@ -9,9 +8,10 @@ mod probe_macos;
 pub(crate) mod record;
 pub(crate) mod terminal;
 #[cfg(target_os = "linux")]
-pub(crate) mod window;
+mod toolkit;
 #[cfg(target_os = "macos")]
-pub(crate) mod window_macos;
+mod toolkit_macos;
+pub(crate) mod window;
 
 use anyhow::bail;
 
@@ -20,7 +20,7 @@ pub(crate) use probe::{Display, display as probe_display};
 #[cfg(target_os = "macos")]
 use probe_macos as probe;
 #[cfg(target_os = "macos")]
-pub(crate) use window_macos as window;
+use toolkit_macos as toolkit;
 
 /// What shows the frames.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,15 +12,14 @@ use surfaceport::{
 use winit::application::ApplicationHandler;
 use winit::dpi::{PhysicalPosition, PhysicalSize};
 use winit::event::{ElementState, KeyEvent, MouseScrollDelta, WindowEvent};
-use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
+use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoopProxy};
 use winit::keyboard::Key as Logical;
-use winit::platform::wayland::{EventLoopBuilderExtWayland as _, WindowAttributesExtWayland};
-use winit::platform::x11::{EventLoopBuilderExtX11 as _, WindowAttributesExtX11};
 use winit::window::{Window, WindowId};
 
 use super::keys;
 use super::probe::Display;
 use super::record::{self, Recorded, Recording};
+use super::toolkit;
 use crate::options::{Grid, Options};
 use crate::run::{Flow, Job, Key, Player, Report};
 
@@ -37,11 +36,7 @@ pub(crate) fn drive(
     display: Display,
     recorder: Option<record::Shared>,
 ) -> anyhow::Result<Report> {
-    let mut builder = EventLoop::<Readable>::with_user_event();
-    match display {
-        Display::Wayland => builder.with_wayland(),
-        Display::X11 => builder.with_x11(),
-    };
+    let mut builder = toolkit::event_loop::<Readable>(display);
     let event_loop = builder.build().context("can't reach the display")?;
     let mut app =
         App { job, display, recorder, proxy: event_loop.create_proxy(), open: None, failed: None };
@@ -141,11 +136,7 @@ impl Open {
         let attributes = Window::default_attributes()
             .with_title("surfaceport")
             .with_inner_size(PhysicalSize::new(size.width, size.height));
-        let name = "surfaceport";
-        let attributes = match display {
-            Display::Wayland => WindowAttributesExtWayland::with_name(attributes, name, ""),
-            Display::X11 => WindowAttributesExtX11::with_name(attributes, name, name),
-        };
+        let attributes = toolkit::named(attributes, *display);
         let window = event_loop.create_window(attributes).context("can't open a window")?;
         let window = Arc::new(window);
         let size = inner_size(&window);
