@@ -300,6 +300,7 @@ pub struct Lease {
 
 impl Lease {
     /// The first lease of a slot that was just taken.
+    #[inline]
     pub(crate) fn new(
         surface: Arc<Surface>,
         lessor: Arc<dyn Lessor>,

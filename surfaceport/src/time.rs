@@ -123,27 +123,28 @@ impl From<Instant> for Deadline {
 /// it hears of nothing else.
 pub(crate) const MAX_SPIN: Duration = Duration::from_millis(10);
 
-/// Looks, and for so long looks again, without sleeping.
-pub(crate) fn spin<T>(
-    time: Duration,
-    deadline: Deadline,
-    mut look: impl FnMut() -> Option<T>,
-) -> Option<T> {
-    /// The clock costs as much as a few looks.
+/// Looks, and for so long looks again, without sleeping: whether it is there.
+#[inline]
+pub(crate) fn spin(time: Duration, deadline: Deadline, mut look: impl FnMut() -> bool) -> bool {
+    /// The clock costs as much as a few looks, so it is read after so many:
+    /// what comes at once costs none.
     const LOOKS: u32 = 32;
-    let mut found = look();
-    if found.is_some() || time.is_zero() {
-        return found;
+    if look() {
+        return true;
     }
-    let end = deadline.min(time.min(MAX_SPIN).into());
-    while found.is_none() && !end.passed() {
+    if time.is_zero() {
+        return false;
+    }
+    let mut end = None;
+    loop {
         for _ in 0..LOOKS {
             core::hint::spin_loop();
-            found = look();
-            if found.is_some() {
-                break;
+            if look() {
+                return true;
             }
         }
+        if end.get_or_insert_with(|| deadline.min(time.min(MAX_SPIN).into())).passed() {
+            return false;
+        }
     }
-    found
 }

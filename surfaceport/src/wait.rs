@@ -71,6 +71,11 @@ impl Fired {
         self.tokens & token.number() != 0
     }
 
+    /// Whether it did, and nothing else.
+    pub(crate) fn is_only(self, token: Token) -> bool {
+        self.tokens == token.number() && !self.timer
+    }
+
     /// Whether anything did that is the session's own.
     pub(crate) fn any(self) -> bool {
         self.timer || self.tokens & !Token::Display.number() != 0

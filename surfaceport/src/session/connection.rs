@@ -191,21 +191,25 @@ impl Connection {
         self.current.as_ref()
     }
 
+    /// Whether an unread frame seems to be there.
+    #[inline]
+    pub(super) fn has_frame(&self) -> bool {
+        self.current.as_ref().is_some_and(Current::has_frame)
+    }
+
     /// Takes the next frame. A word that can't be ends the child.
     pub(super) fn take(&mut self, wait: &WaitSet) -> Result<Option<Frame>, Violation> {
         let Some(current) = &mut self.current else { return Ok(None) };
-        match current.take() {
-            Ok(None) => Ok(None),
+        let taken = current.take();
+        match &taken {
+            Ok(None) => {}
             Ok(Some(frame)) => {
                 self.bell.had_reason();
                 self.vigil.restart(frame.taken_at());
-                Ok(Some(frame))
             }
-            Err(violation) => {
-                self.condemn(ExitReason::Violation(violation), wait);
-                Err(violation)
-            }
+            Err(violation) => self.condemn(ExitReason::Violation(*violation), wait),
         }
+        taken
     }
 
     /// Says that the host is going to sleep; `false`: a frame is there.
@@ -219,12 +223,12 @@ impl Connection {
     }
 
     /// A frame has been asked for.
-    pub(super) fn expect_frame(&mut self, now: Timestamp) {
+    pub(super) fn expect_frame(&mut self) {
         // One that rests owes nothing for the time before.
         if self.is_at_rest() {
-            self.vigil.restart(now);
+            self.vigil.restart(Timestamp::now());
         }
-        self.vigil.ask(now);
+        self.vigil.ask(Timestamp::now);
     }
 
     pub(super) fn post_begin_frame(&self, begin_frame: BeginFrame) {
@@ -266,7 +270,7 @@ impl Connection {
         if fired.has(Token::Channel) && self.muted_until.is_none() {
             result = self.converse(cx);
         }
-        let reason = wants_frames && self.current.as_ref().is_some_and(Current::has_frame);
+        let reason = wants_frames && self.has_frame();
         let rang_for_nothing = fired.has(Token::Bell) && !reason;
         if rang_for_nothing && self.bell.rang_for_nothing(cx.now) {
             cx.wait.remove(self.bell.source());
@@ -372,8 +376,7 @@ impl Connection {
 
     /// There was no sign of life for too long, by what the host has seen.
     fn judge_silence(&mut self, cx: &mut Context<'_>) {
-        let current = self.current.as_ref();
-        if current.is_some_and(Current::has_frame) {
+        if self.has_frame() {
             cx.stats.bells_lost += 1;
         } else if !self.is_at_rest() {
             cx.stats.stalls += 1;

@@ -36,6 +36,7 @@ pub struct Frame {
 }
 
 impl Frame {
+    #[inline]
     pub(super) fn new(lease: Lease) -> Self {
         Self { lease }
     }

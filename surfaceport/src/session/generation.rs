@@ -34,9 +34,14 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Frames came to be known of, and what became of those never taken.
-    fn presented(&self, count: u64) {
-        self.presented.fetch_add(count, Ordering::Relaxed);
+    /// Frames came to be known of, some of which others superseded.
+    fn presented(&self, count: u64, superseded: u64) {
+        // Only the session counts these, in one thread at a time.
+        let presented = self.presented.load(Ordering::Relaxed);
+        self.presented.store(presented.wrapping_add(count), Ordering::Relaxed);
+        if superseded != 0 {
+            self.count(Outcome::Superseded, superseded);
+        }
     }
 
     fn count(&self, outcome: Outcome, count: u64) {
@@ -165,12 +170,16 @@ impl Lessor for Generation {
     }
 
     fn give_back(&self, slot: u8) {
-        // What was done under the other leases was done before the release.
+        // What was done under the other leases was done before the release. One
+        // that is alone stays so: a lease is shared by who has it.
         let leases = self.surfaces.get(usize::from(slot)).map(|slot| &slot.leases);
-        if leases.is_some_and(|leases| leases.fetch_sub(1, Ordering::AcqRel) != 1) {
+        let others = |leases: &AtomicU32| {
+            leases.load(Ordering::Acquire) != 1 && leases.fetch_sub(1, Ordering::AcqRel) != 1
+        };
+        if leases.is_some_and(others) {
             return;
         }
-        let released = self.account.release(&self.block().word.0, slot);
+        let released = self.account.release(&self.block().word, slot);
         if released.ring {
             self.link.ring_child();
         }
@@ -236,7 +245,7 @@ impl Current {
     }
 
     fn word(&self) -> Word {
-        Word(self.generation.block().word.0.load(Ordering::Relaxed))
+        Word(self.generation.block().word.load(Ordering::Relaxed))
     }
 
     /// Whether frames have to be copied, and there is no place for a copy: the
@@ -247,7 +256,7 @@ impl Current {
 
     /// Says that the host is going to sleep; `false`: a frame is there.
     pub(super) fn arm(&self) -> bool {
-        self.has_no_place() || self.host.arm(&self.generation.block().word.0)
+        self.has_no_place() || self.host.arm(&self.generation.block().word)
     }
 
     /// Takes the next frame.
@@ -258,7 +267,7 @@ impl Current {
         let generation = &self.generation;
         let block = generation.block();
         let ring = block.ring(self.slots);
-        let take = self.host.take(&generation.account, &block.word.0, ring)?;
+        let take = self.host.take(&generation.account, &block.word, ring)?;
         let link = &generation.link;
         if take.ring {
             link.ring_child();
@@ -269,29 +278,31 @@ impl Current {
             return Err(Violation::SlotOutOfRange);
         };
         leases.store(1, Ordering::Relaxed);
-        link.tally.presented(1 + taken.superseded);
-        link.tally.count(Outcome::Superseded, taken.superseded);
+        link.tally.presented(1 + taken.superseded, taken.superseded);
         let whole = surface.descriptor().size();
-        let record = block.record(taken.slot).read();
-        let damage = block.damage.since(self.last, taken.sequence).clipped(whole);
+        let (record, damage) = block.description(taken.slot, self.last, taken.sequence);
+        let damage = damage.clipped(whole);
         self.last = taken.sequence;
         let id = FrameId { generation: generation.number, sequence: taken.sequence };
         let lessor = Arc::clone(generation);
         let (surface, now) = (Arc::clone(surface), Timestamp::now());
-        let mut lease = Lease::new(surface, lessor, (id, taken.slot), damage, record, now);
+        // A frame is not small: where nothing is wrong with it, it is made in the
+        // place where the caller wants it. See `Session::next_frame`, too.
+        let fits = record.extent.is_none_or(|size| size.is_valid() && size.fits(whole));
+        if fits && !link.snapshots.load(Ordering::Relaxed) {
+            let lease = Lease::new(surface, lessor, (id, taken.slot), damage, record, now);
+            return Ok(Some(Frame::new(lease)));
+        }
         // The lease is there, so that the slot comes back in any case.
-        let size = lease.size();
-        if !(size.is_valid() && size.fits(whole)) {
+        let mut lease = Lease::new(surface, lessor, (id, taken.slot), damage, record, now);
+        if !fits {
             lease.report(Outcome::Lost);
             return Err(Violation::BadGeometry);
         }
-        if link.snapshots.load(Ordering::Relaxed) {
-            // Without memory for the copy the frame is lost; others may follow.
-            let Ok(copy) = self.copies.copy(lease) else { return Ok(None) };
-            link.tally.host_copies.fetch_add(1, Ordering::Relaxed);
-            lease = copy;
-        }
-        Ok(Some(Frame::new(lease)))
+        // Without memory for the copy the frame is lost; others may follow.
+        let Ok(copy) = self.copies.copy(lease) else { return Ok(None) };
+        link.tally.host_copies.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(Frame::new(copy)))
     }
 
     /// No more frames are taken of this: what is unread has this outcome. The
@@ -301,10 +312,9 @@ impl Current {
         let block = generation.block();
         let ring = block.ring(self.slots);
         let first = self.last + 1;
-        let drained = self.host.drain(&generation.account, &block.word.0, ring)?;
+        let drained = self.host.drain(&generation.account, &block.word, ring)?;
         let link = &generation.link;
-        link.tally.presented(drained.unread + drained.superseded);
-        link.tally.count(Outcome::Superseded, drained.superseded);
+        link.tally.presented(drained.unread + drained.superseded, drained.superseded);
         // In mailbox there is one, behind those that it superseded.
         let first =
             if self.mode == PresentMode::Mailbox { first + drained.superseded } else { first };

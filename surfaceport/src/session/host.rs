@@ -102,6 +102,8 @@ pub struct Session {
     /// The display had something to say, or the time of `wake_at` came.
     woken: bool,
     polled_at: Timestamp,
+    /// Since then there was another look, at a time that the next frame tells.
+    just_polled: bool,
     poll_due: bool,
 }
 
@@ -159,6 +161,7 @@ impl Session {
             wake_at: None,
             woken: false,
             polled_at: Timestamp::now(),
+            just_polled: false,
             poll_due: false,
         })
     }
@@ -188,14 +191,26 @@ impl Session {
     /// [`Error::ChildGone`] when the session is over, with the reason and the
     /// child's last words; [`Error::Os`] if the system fails.
     pub fn next_frame(&mut self, deadline: impl Into<Deadline>) -> Result<Option<Frame>, Error> {
-        let deadline = deadline.into();
+        // One that is there already does not even cost a look at the clock.
+        if !self.poll_due {
+            // It goes on as it came: to unpack it would be to copy it.
+            let ready = self.ready();
+            if !matches!(ready, Ok(None)) {
+                return ready;
+            }
+        }
+        self.await_frame(deadline.into())
+    }
+
+    fn await_frame(&mut self, deadline: Deadline) -> Result<Option<Frame>, Error> {
         loop {
             if self.poll_due {
                 self.attend_to(Deadline::NOW)?;
             }
-            let time = self.spin;
-            if let Some(frame) = spin(time, deadline, || self.ready().transpose()).transpose()? {
-                return Ok(Some(frame));
+            spin(self.spin, deadline, || self.has_frame() || !self.is_running());
+            let ready = self.ready();
+            if !matches!(ready, Ok(None)) {
+                return ready;
             }
             let armed = self.arm();
             if !armed && let Some(frame) = self.ready()? {
@@ -212,9 +227,18 @@ impl Session {
         }
     }
 
+    /// Whether the child's next frame seems to be there.
+    fn has_frame(&self) -> bool {
+        matches!(&self.state, State::Running(connection) if connection.has_frame())
+    }
+
     /// A frame that is there, or the end.
     fn ready(&mut self) -> Result<Option<Frame>, Error> {
-        if let Some(frame) = self.leftover.pop_front().or_else(|| self.take()) {
+        if let Some(frame) = self.leftover.pop_front() {
+            return Ok(Some(frame));
+        }
+        // A violation ends the child; the reason comes with its exit.
+        if let Ok(Some(frame)) = self.take() {
             return Ok(Some(frame));
         }
         match &self.state {
@@ -243,7 +267,7 @@ impl Session {
                 return Ok(Some(event));
             }
             if self.wants_frames
-                && let Some(frame) = self.take()
+                && let Ok(Some(frame)) = self.take()
             {
                 return Ok(Some(Event::Frame(frame)));
             }
@@ -312,6 +336,11 @@ impl Session {
     /// Waits for something and handles it.
     fn attend_to(&mut self, deadline: Deadline) -> Result<Fired, Error> {
         let fired = self.wait.wait(deadline)?;
+        // The common case, and nothing is to come between a frame and its host.
+        if fired.is_only(Token::Bell) && self.wants_frames && self.has_frame() {
+            self.just_polled = true;
+            return Ok(fired);
+        }
         self.polled_at = Timestamp::now();
         self.poll_due = false;
         self.woken |= fired.has(Token::Display);
@@ -333,14 +362,21 @@ impl Session {
         Ok(fired)
     }
 
-    fn take(&mut self) -> Option<Frame> {
-        let State::Running(connection) = &mut self.state else { return None };
-        // A violation ends the child; the reason comes with its exit.
-        let frame = connection.take(&self.wait).ok().flatten();
-        if let Some(frame) = &frame {
+    fn is_running(&self) -> bool {
+        matches!(self.state, State::Running(_))
+    }
+
+    #[inline]
+    fn take(&mut self) -> Result<Option<Frame>, Violation> {
+        let State::Running(connection) = &mut self.state else { return Ok(None) };
+        let taken = connection.take(&self.wait);
+        if let Ok(Some(frame)) = &taken {
+            if std::mem::take(&mut self.just_polled) {
+                self.polled_at = frame.taken_at();
+            }
             self.poll_due = frame.taken_at().since(self.polled_at) >= POLL_EVERY;
         }
-        frame
+        taken
     }
 
     fn arm(&mut self) -> bool {
@@ -592,7 +628,7 @@ impl Session {
         if let State::Running(connection) = &mut self.state {
             let expects = expects && connection.surfaces().is_some();
             if expects {
-                connection.expect_frame(Timestamp::now());
+                connection.expect_frame();
             }
             connection.post_begin_frame(self.wanted.begin_frame);
             if expects {

@@ -240,18 +240,27 @@ impl Swapchain {
     /// [`Error::HostGone`]; [`Error::OverQuota`], [`Error::OverSize`] or
     /// [`Error::Refused`] if the host refused this one.
     pub fn acquire(&self, deadline: impl Into<Deadline>) -> Result<Canvas<'_>, Error> {
-        let deadline = deadline.into();
         self.hub.attend_if_due(self.now.get())?;
+        self.check()?;
+        // One that is there already does not even cost a look at the clock.
+        if let Some(canvas) = self.try_acquire() {
+            return Ok(canvas);
+        }
+        self.await_slot(deadline.into())
+    }
+
+    fn await_slot(&self, deadline: Deadline) -> Result<Canvas<'_>, Error> {
         let mut last_look = false;
         loop {
             self.check()?;
-            if let Some(canvas) = spin(self.spin, deadline, || self.try_acquire()) {
+            spin(self.spin, deadline, || self.has_free_slot());
+            if let Some(canvas) = self.try_acquire() {
                 return Ok(canvas);
             }
             // Said even if the deadline has passed: then the caller may go and
             // poll the renderer's fd, and the host must ring. Each look for a
             // slot takes it back.
-            if !Child::sleep(&self.block().word.0) {
+            if !Child::sleep(&self.block().word) {
                 continue;
             }
             if last_look {
@@ -264,9 +273,13 @@ impl Swapchain {
         }
     }
 
+    fn has_free_slot(&self) -> bool {
+        self.state.borrow().account.has_free(&self.block().word)
+    }
+
     fn try_acquire(&self) -> Option<Canvas<'_>> {
         let mut state = self.state.borrow_mut();
-        let slot = state.account.acquire(&self.block().word.0)?;
+        let slot = state.account.acquire(&self.block().word)?;
         let age = state.account.age(slot);
         let surface = state.surfaces.get_mut(usize::from(slot))?.take()?;
         self.hub.set_rests(false);
@@ -303,10 +316,10 @@ impl Swapchain {
         let now = Timestamp::now();
         record.presented_at = now.as_nanos();
         record.begin_frame = self.begin_frame.get().time;
-        block.record(slot).write(&record);
-        block.damage.write(state.account.next_sequence(), &damage.clipped(self.surface.size()));
+        let damage = damage.clipped(self.surface.size());
+        block.describe(slot, state.account.next_sequence(), &record, &damage);
         let ring = block.ring(self.slots);
-        let presented = state.account.present(&block.word.0, ring, slot);
+        let presented = state.account.present(&block.word, ring, slot);
         if presented.ring {
             self.hub.host.ring();
         }
@@ -346,8 +359,8 @@ impl Swapchain {
                 return Ok(BeginFrame { time: Timestamp::now() });
             }
             let expired = deadline.passed();
-            let news = || (word.read() != posted).then_some(());
-            if spin(self.spin, deadline, news).is_some() || !word.sleep(posted) {
+            let news = || word.read() != posted;
+            if spin(self.spin, deadline, news) || !word.sleep(posted) {
                 continue;
             }
             if expired {

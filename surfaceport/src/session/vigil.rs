@@ -25,8 +25,8 @@ impl Vigil {
     }
 
     /// A frame was asked for.
-    pub(super) fn ask(&mut self, now: Timestamp) {
-        self.since.get_or_insert(now);
+    pub(super) fn ask(&mut self, now: impl FnOnce() -> Timestamp) {
+        self.since.get_or_insert_with(now);
         self.asked = self.asked.saturating_add(1);
     }
 
@@ -57,17 +57,17 @@ mod tests {
         assert_eq!(vigil.due_at(&limits), None);
         vigil.restart(start);
         assert_eq!(vigil.due_at(&limits), Some(late));
-        vigil.ask(late);
-        vigil.ask(late);
+        vigil.ask(|| late);
+        vigil.ask(|| late);
         assert_eq!(vigil.due_at(&limits), Some(late), "it has begun already");
-        vigil.ask(late);
+        vigil.ask(|| late);
         assert_eq!(vigil.due_at(&limits), Some(start), "at once");
         vigil.pause();
         assert_eq!(vigil.due_at(&limits), None);
-        vigil.ask(start);
+        vigil.ask(|| start);
         assert_eq!(vigil.due_at(&limits), Some(late));
         let patient = limits.begin_frames(0);
-        (0..1000).for_each(|_| vigil.ask(late));
+        (0..1000).for_each(|_| vigil.ask(|| late));
         assert_eq!(vigil.due_at(&patient), Some(late));
     }
 }

@@ -42,6 +42,7 @@ impl BeginFrameWord {
     }
 
     /// Child: what the host said last.
+    #[inline]
     pub(crate) fn read(&self) -> BeginFrame {
         let word = self.word.load(Ordering::Acquire);
         BeginFrame { time: word & TIME, hidden: word & HIDDEN != 0 }

@@ -47,13 +47,23 @@ impl Child {
         if self.free == 0 {
             self.free = Word(word.fetch_and(!(FREE | CHILD_SLEEPS), Ordering::AcqRel)).free();
         }
-        let slot = (0..)
-            .zip(&self.content)
-            .filter(|(slot, _)| self.free & (1 << slot) != 0)
-            .max_by_key(|(_, content)| **content)?
-            .0;
+        let mut newest = None;
+        let mut left = self.free;
+        while left != 0 {
+            let slot = left.trailing_zeros() as usize;
+            left &= left - 1;
+            newest = newest.max(self.content.get(slot).map(|content| (*content, slot)));
+        }
+        let slot = u8::try_from(newest?.1).ok()?;
         self.free &= !(1 << slot);
         Some(slot)
+    }
+
+    /// Whether there is a slot that can be acquired. It only looks: a child that
+    /// waits awake does not take the word's cache line from the host.
+    #[inline]
+    pub(crate) fn has_free(&self, word: &AtomicU64) -> bool {
+        self.free != 0 || Word(word.load(Ordering::Relaxed)).free() != 0
     }
 
     /// Says that the child is going to sleep until a slot comes back. `false`:

@@ -36,15 +36,29 @@ struct Entry {
 }
 
 const COUNT_SHIFT: u32 = 40;
-const FULL: u64 = 1 << 43;
+/// Everything may have changed.
+pub(super) const FULL: u64 = 1 << 43;
 const VALID: u64 = 1 << 63;
 
-fn pack(rect: Rect) -> u64 {
+/// The header of what a frame changes.
+pub(super) fn header_of(sequence: u64, damage: &Damage) -> u64 {
+    let what = damage.rects().map_or(FULL, |rects| (rects.len() as u64) << COUNT_SHIFT);
+    VALID | (sequence % SEQUENCE_SPAN) | what
+}
+
+/// How many rectangles follow a header, if it is valid and of this frame.
+pub(super) fn count_of(header: u64, sequence: u64) -> Option<usize> {
+    let key = header & (VALID | (SEQUENCE_SPAN - 1));
+    let count = if header & FULL == 0 { (header >> COUNT_SHIFT) & 7 } else { 0 };
+    (key == VALID | (sequence % SEQUENCE_SPAN)).then_some(count as usize)
+}
+
+pub(super) fn pack(rect: Rect) -> u64 {
     let side = |value: u32| u64::from(u16::try_from(value).unwrap_or(u16::MAX));
     side(rect.x) | (side(rect.y) << 16) | (side(rect.width) << 32) | (side(rect.height) << 48)
 }
 
-fn unpack(word: u64) -> Rect {
+pub(super) fn unpack(word: u64) -> Rect {
     let side = |shift: u32| ((word >> shift) & 0xffff) as u32;
     Rect::new(side(0), side(16), side(32), side(48))
 }
@@ -53,9 +67,9 @@ impl<const N: usize> DamageRing<N> {
     /// Child: says what changes with a frame, before it is presented.
     pub(crate) fn write(&self, sequence: u64, damage: &Damage) {
         let entry = at(&self.entries, sequence);
-        let key = VALID | (sequence % SEQUENCE_SPAN);
+        let header = header_of(sequence, damage);
         let Some(rects) = damage.rects() else {
-            entry.header.store(key | FULL, Ordering::Release);
+            entry.header.store(header, Ordering::Release);
             return;
         };
         // A reader between the first store and the last finds no valid entry.
@@ -64,18 +78,16 @@ impl<const N: usize> DamageRing<N> {
         for (word, rect) in entry.rects.iter().zip(rects) {
             word.store(pack(*rect), Ordering::Relaxed);
         }
-        let count = (rects.len() as u64) << COUNT_SHIFT;
-        entry.header.store(key | count, Ordering::Release);
+        entry.header.store(header, Ordering::Release);
     }
 
     /// Host: what changed with one frame; full if that is not known any more.
     fn read(&self, sequence: u64) -> Damage {
         let entry = at(&self.entries, sequence);
         let header = entry.header.load(Ordering::Acquire);
-        if header & (VALID | FULL | (SEQUENCE_SPAN - 1)) != VALID | (sequence % SEQUENCE_SPAN) {
+        let Some(count) = count_of(header, sequence).filter(|_| header & FULL == 0) else {
             return Damage::FULL;
-        }
-        let count = ((header >> COUNT_SHIFT) & 7) as usize;
+        };
         let mut damage = Damage::NONE;
         for word in entry.rects.iter().take(count) {
             damage.add(unpack(word.load(Ordering::Relaxed)));

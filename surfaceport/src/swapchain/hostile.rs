@@ -47,7 +47,7 @@ impl Session {
     /// One take; `false` if it ended the session.
     fn take(&mut self, block: &Block) -> bool {
         let ring = block.ring(self.slots);
-        let Ok(take) = self.host.take(&self.account, &block.word.0, ring) else { return false };
+        let Ok(take) = self.host.take(&self.account, &block.word, ring) else { return false };
         let Some(taken) = take.frame else { return true };
         assert!(taken.slot < self.slots, "a slot that does not exist");
         assert!(self.held.iter().all(|other| other.slot != taken.slot), "a slot held twice");
@@ -55,8 +55,7 @@ impl Session {
         assert_eq!(taken.superseded, taken.sequence - self.last - 1, "frames miscounted");
         assert!(self.mode == PresentMode::Mailbox || taken.superseded == 0, "fifo left one out");
         // Whatever the child says of the frame can be read.
-        let _ = block.record(taken.slot).read();
-        let _ = block.damage.since(self.last, taken.sequence);
+        let _ = block.description(taken.slot, self.last, taken.sequence);
         self.last = taken.sequence;
         self.held.push(taken);
         true
@@ -66,7 +65,7 @@ impl Session {
     fn release(&mut self, block: &Block, which: u8) {
         if let Some(index) = usize::from(which).checked_rem(self.held.len()) {
             let taken = self.held.swap_remove(index);
-            let _ = self.account.release(&block.word.0, taken.slot);
+            let _ = self.account.release(&block.word, taken.slot);
         }
     }
 
@@ -105,11 +104,11 @@ pub(crate) fn control_page_over(block: &Block, data: &[u8]) {
 /// Writes noise over some words of a block, the main word most of all.
 #[cfg(fuzzing)]
 pub(crate) fn scribble(block: &Block, seed: &mut u64) {
-    for word in block.words().take(20) {
+    for word in block.words().take(32) {
         *seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         word.store(*seed, Ordering::Relaxed);
         let frame = Word::frame((*seed >> 60) as u8, (*seed >> 50) & 0xff);
-        block.word.0.store(frame.0, Ordering::Relaxed);
+        block.word.store(frame.0, Ordering::Relaxed);
     }
 }
 
@@ -123,7 +122,7 @@ fn end(mut session: Session, block: &Block) {
 
 /// One order; `None` when there are no more.
 fn obey(orders: &mut Orders<'_>, block: &Block, session: &mut Session) -> Option<()> {
-    let (word, ring) = (&block.word.0, block.ring(session.slots));
+    let (word, ring) = (&block.word, block.ring(session.slots));
     match orders.byte()? % 10 {
         0 => word.store(orders.word()?, Ordering::Release),
         1 => _ = word.swap(orders.word()?, Ordering::AcqRel),

@@ -3,8 +3,8 @@
 //! A frame travels by one `swap` of one 64-bit word a generation (see [`word`]).
 //! [`child`] and [`host`] hold each side's private account and its transitions;
 //! [`page`] says where the words lie. What the two sides say *about* a frame
-//! lies beside the word: [`record`] and [`damage`] (child to host), [`feedback`]
-//! and [`begin_frame`] (host to child).
+//! lies beside the word: [`record`] and [`damage`], and both once more in
+//! [`note`] (child to host), [`feedback`] and [`begin_frame`] (host to child).
 //!
 //! Nothing here sleeps, rings or reads a clock: a transition returns whether
 //! the other side is to be rung.
@@ -16,6 +16,7 @@ pub(crate) mod child;
 pub(crate) mod damage;
 pub(crate) mod feedback;
 pub(crate) mod host;
+pub(crate) mod note;
 pub(crate) mod page;
 pub(crate) mod record;
 pub(crate) mod word;

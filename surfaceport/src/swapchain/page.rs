@@ -7,8 +7,10 @@
 use super::at;
 use super::damage::DamageRing;
 use super::feedback::FeedbackRing;
-use super::record::Record;
+use super::note::Note;
+use super::record::{FrameRecord, Record};
 use super::{MAX_SLOTS, begin_frame::BeginFrameWord};
+use crate::geometry::Damage;
 use crate::sync::{AtomicU64, Ordering};
 
 /// The control page of a connection.
@@ -35,19 +37,17 @@ impl ControlPage {
 #[repr(C, align(128))]
 pub(crate) struct Block {
     /// The hand-off.
-    pub(crate) word: Line,
+    pub(crate) word: AtomicU64,
+    /// What the child says of the newest frame, on the same line.
+    note: Note,
+    reserved: [AtomicU64; 8],
     /// Fifo: the unread frames, by sequence modulo the number of slots.
     ring: [AtomicU64; MAX_SLOTS],
     /// What the child says of the frame in each slot.
     records: [Record; MAX_SLOTS],
     /// What changed from frame to frame.
-    pub(crate) damage: DamageRing,
+    damage: DamageRing,
 }
-
-/// A word on a line of its own.
-#[derive(Debug, Default)]
-#[repr(C, align(128))]
-pub(crate) struct Line(pub(crate) AtomicU64);
 
 impl Block {
     /// The fifo ring of a swapchain with this many slots.
@@ -55,9 +55,35 @@ impl Block {
         self.ring.get(..usize::from(slots)).unwrap_or(&self.ring)
     }
 
-    /// The record of a slot.
-    pub(crate) fn record(&self, slot: u8) -> &Record {
+    fn record(&self, slot: u8) -> &Record {
         at(&self.records, u64::from(slot))
+    }
+
+    /// Child: says of a frame what there is to say, before it is presented.
+    #[inline]
+    pub(crate) fn describe(&self, slot: u8, sequence: u64, record: &FrameRecord, damage: &Damage) {
+        self.record(slot).write(record);
+        self.damage.write(sequence, damage);
+        // Last: from its first store on the word's line is the child's, and the
+        // host, which looks at the word, is to find it changed when it gets it.
+        self.note.write(sequence, record, damage);
+    }
+
+    /// Host: what the child says of a frame that was taken, and what changed
+    /// since the one that was taken before.
+    #[inline]
+    pub(crate) fn description(
+        &self,
+        slot: u8,
+        before: u64,
+        sequence: u64,
+    ) -> (FrameRecord, Damage) {
+        let Some((record, damage)) = self.note.read(sequence) else {
+            return (self.record(slot).read(), self.damage.since(before, sequence));
+        };
+        let alone = before != 0 && before + 1 == sequence;
+        let all = alone || damage == Damage::FULL;
+        (record, if all { damage } else { self.damage.since(before, sequence) })
     }
 
     /// Empties the block for a new generation. The child does so before it
@@ -66,7 +92,8 @@ impl Block {
         self.damage.reset();
         self.ring.iter().for_each(|entry| entry.store(0, Ordering::Relaxed));
         self.records.iter().for_each(Record::reset);
-        self.word.0.store(0, Ordering::Release);
+        self.note.reset();
+        self.word.store(0, Ordering::Release);
     }
 }
 
@@ -75,7 +102,9 @@ impl Block {
     /// Every word in the order of its offset, for whoever wants to write
     /// nonsense there.
     pub(super) fn words(&self) -> impl Iterator<Item = &AtomicU64> {
-        core::iter::once(&self.word.0)
+        core::iter::once(&self.word)
+            .chain(self.note.words())
+            .chain(&self.reserved)
             .chain(&self.ring)
             .chain(self.records.iter().flat_map(Record::words))
             .chain(self.damage.words())
@@ -92,6 +121,8 @@ const _: () = {
     assert!(core::mem::offset_of!(ControlPage, feedback) == 128);
     assert!(core::mem::offset_of!(ControlPage, blocks) == 1280);
     assert!(size_of::<Block>() == 6400);
+    assert!(core::mem::offset_of!(Block, note) == 8);
+    assert!(size_of::<Note>() == 56);
     assert!(core::mem::offset_of!(Block, ring) == 128);
     assert!(core::mem::offset_of!(Block, records) == 256);
     assert!(core::mem::offset_of!(Block, damage) == 2304);

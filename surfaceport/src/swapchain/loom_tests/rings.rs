@@ -10,6 +10,7 @@ use crate::mode::PresentMode::Mailbox;
 use crate::outcome::{FrameId, Outcome};
 use crate::swapchain::damage::DamageRing;
 use crate::swapchain::feedback::{FeedbackReader, FeedbackRing, FeedbackWriter};
+use crate::swapchain::note::Note;
 use crate::swapchain::record::{FrameRecord, Record};
 use crate::sync::{AtomicU64, Ordering};
 use crate::time::Timestamp;
@@ -102,6 +103,32 @@ fn damage_is_whole_or_full() {
     damages::<1>(3);
     damages::<2>(4);
     damages::<2>(5);
+}
+
+/// The note is one frame's, or none's.
+#[test]
+fn notes_are_whole_or_none() {
+    const FRAMES: u64 = 3;
+    fn record(n: u64) -> FrameRecord {
+        FrameRecord { presented_at: n * 10, begin_frame: n * 10 + 1, ..FrameRecord::default() }
+    }
+    explore("notes of 3 frames", None, || {
+        let shared = Arc::new((Note::default(), AtomicU64::new(0)));
+        let childs = Arc::clone(&shared);
+        let child = thread::spawn(move || {
+            for frame in 1..=FRAMES {
+                childs.0.write(frame, &record(frame), &damage(frame));
+                childs.1.swap(frame, Ordering::AcqRel);
+            }
+        });
+        let taken = shared.1.load(Ordering::Acquire);
+        if let Some(got) = shared.0.read(taken) {
+            assert_eq!(got, (record(taken), damage(taken)), "a mix of two frames");
+        }
+        child.join().unwrap();
+        let last = shared.0.read(FRAMES);
+        assert_eq!(last, Some((record(FRAMES), damage(FRAMES))), "nobody writes: it is there");
+    });
 }
 
 /// A record travels with its frame.

@@ -7,7 +7,7 @@ use crate::geometry::{Damage, Rect, Size};
 use crate::swapchain::begin_frame::{BeginFrame, BeginFrameWord};
 use crate::swapchain::damage::{DAMAGE_ENTRIES, DamageRing};
 use crate::swapchain::page::ControlPage;
-use crate::swapchain::record::{FrameRecord, Record};
+use crate::swapchain::record::{FrameRecord, Record, USER_BYTES};
 use crate::sync::Ordering;
 
 /// The surface of the damage tests: small enough to look at every pixel.
@@ -196,6 +196,60 @@ fn a_user_word_is_bytes_in_order() {
     assert_eq!(words[15].to_le_bytes(), [56, 57, 58, 59, 60, 61, 62, 63]);
 }
 
+fn records() -> impl Strategy<Value = FrameRecord> {
+    let extents = prop::option::weighted(0.2, (1..=SIDE, 1..=SIDE));
+    (any::<u64>(), any::<u64>(), extents, prop::option::weighted(0.2, any::<u8>())).prop_map(
+        |(presented_at, begin_frame, extent, user)| FrameRecord {
+            presented_at,
+            begin_frame,
+            extent: extent.map(|(width, height)| Size::new(width, height)),
+            user: user.map(|byte| [byte; USER_BYTES]),
+        },
+    )
+}
+
+proptest! {
+    /// The note is a short cut: with it and without it the host hears the same
+    /// of the newest frame, and of an older one that it holds.
+    #[test]
+    fn the_note_says_what_record_and_ring_say(
+        start in prop_oneof![Just(0), Just((1 << 38) - 3), 0..1_u64 << 40],
+        frames in prop::collection::vec((records(), changes()), 1..8),
+        before in any::<prop::sample::Index>(),
+        of in any::<prop::sample::Index>(),
+    ) {
+        let page = ControlPage::default();
+        let block = page.block(0);
+        let slot = |sequence: u64| (sequence % 16) as u8;
+        for (sequence, (record, change)) in (start + 1..).zip(&frames) {
+            block.describe(slot(sequence), sequence, record, &damage_of(change));
+        }
+        let of = of.index(frames.len());
+        let sequence = start + 1 + of as u64;
+        let before = start + before.index(of + 1) as u64;
+        let noted = block.description(slot(sequence), before, sequence);
+        block.words().nth(1).unwrap().store(0, Ordering::Relaxed);
+        prop_assert_eq!(noted, block.description(slot(sequence), before, sequence));
+        prop_assert_eq!(noted.0, frames[of].0);
+    }
+
+    /// Any words in the note, and any frame.
+    #[test]
+    fn the_note_is_total(words in prop::collection::vec(any::<u64>(), 7), sequence in sequences()) {
+        let page = ControlPage::default();
+        let block = page.block(0);
+        let note = block.words().skip(1);
+        note.zip(&words).for_each(|(word, value)| word.store(*value, Ordering::Relaxed));
+        let key = (1 << 63) | (sequence % (1 << 38));
+        block.words().nth(1).unwrap().store(words[0] & (0xf << 40) | key, Ordering::Relaxed);
+        let (record, _) = block.description(0, sequence, sequence.wrapping_add(1));
+        prop_assert_eq!(record, FrameRecord::default());
+        let (record, damage) = block.description(0, sequence.saturating_sub(1), sequence);
+        prop_assert_eq!((record.presented_at, record.begin_frame), (words[1], words[2]));
+        let _ = damage.clipped(Size::new(SIDE, SIDE));
+    }
+}
+
 /// Two generations never share a block; the one after the next has the first's
 /// again, emptied.
 #[test]
@@ -206,15 +260,20 @@ fn blocks_take_turns() {
     assert_eq!(at(1), at(3));
     assert_eq!(at(2), at(u32::MAX - 1));
     assert_eq!(page.block(1).ring(3).len(), 3);
-    assert_eq!(page.block(1).words().count() * 8, 8 + 128 + 2048 + 4096);
+    assert_eq!(page.block(1).words().count() * 8, 128 + 128 + 2048 + 4096);
+    let (presented_at, begin_frame) = (1, 2);
+    let record = FrameRecord { presented_at, begin_frame, ..FrameRecord::default() };
     for block in [page.block(1), page.block(2)] {
         block.words().for_each(|word| word.store(u64::MAX, Ordering::Relaxed));
     }
-    page.block(1).damage.write(5, &Damage::NONE);
+    let user = Some([7; USER_BYTES]);
+    page.block(1).describe(0, 5, &FrameRecord { user, ..record }, &Damage::NONE);
     page.block(1).reset();
-    assert_eq!(page.block(1).word.0.load(Ordering::Relaxed), 0);
+    assert_eq!(page.block(1).description(0, 4, 5), (record, Damage::FULL));
+    page.block(1).describe(0, 5, &record, &Damage::NONE);
+    page.block(1).reset();
+    assert_eq!(page.block(1).word.load(Ordering::Relaxed), 0);
     assert!(page.block(1).ring(16).iter().all(|entry| entry.load(Ordering::Relaxed) == 0));
-    assert_eq!(page.block(1).damage.since(4, 5), Damage::FULL);
-    assert_eq!(page.block(1).record(0).read().user, None);
-    assert_eq!(page.block(2).word.0.load(Ordering::Relaxed), u64::MAX, "the other generation");
+    assert_eq!(page.block(1).description(0, 4, 5), (record, Damage::FULL));
+    assert_eq!(page.block(2).word.load(Ordering::Relaxed), u64::MAX, "the other generation");
 }
