@@ -13,7 +13,8 @@ use support::{assert_none_left, ended, marked, near, picture, program, run, scen
 use x11rb::connection::Connection as _;
 use x11rb::protocol::xproto::{
     AtomEnum, BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ClientMessageEvent, ConfigureWindowAux,
-    ConnectionExt as _, EventMask, MOTION_NOTIFY_EVENT, Window,
+    ConnectionExt as _, EventMask, InputFocus, KEY_PRESS_EVENT, KEY_RELEASE_EVENT,
+    MOTION_NOTIFY_EVENT, Window,
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
@@ -147,6 +148,34 @@ impl Outside {
             faked.unwrap().check().unwrap();
         }
     }
+
+    /// Keys go to the window from now on.
+    fn focus(&self) {
+        let window = self.window().expect("a window");
+        let focus = self.connection.set_input_focus(InputFocus::PARENT, window, 0_u32);
+        focus.unwrap().check().unwrap();
+    }
+
+    /// Presses the key that says this, and lets it go.
+    fn press(&self, sign: char) {
+        let setup = self.connection.setup();
+        let (first, last) = (setup.min_keycode, setup.max_keycode);
+        let mapping = self.connection.get_keyboard_mapping(first, last - first + 1).unwrap();
+        let mapping = mapping.reply().unwrap();
+        let mut keys = mapping.keysyms.chunks(mapping.keysyms_per_keycode.into());
+        let key = keys.position(|signs| signs[0] == u32::from(sign)).expect("a key");
+        let key = first + u8::try_from(key).unwrap();
+        for kind in [KEY_PRESS_EVENT, KEY_RELEASE_EVENT] {
+            let faked = self.connection.xtest_fake_input(kind, key, 0, self.root, 0, 0, 0);
+            faked.unwrap().check().unwrap();
+        }
+    }
+}
+
+/// Whether a process stands still.
+fn is_stopped(pid: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    status.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
 }
 
 #[test]
@@ -172,6 +201,33 @@ fn a_click_reaches_the_child() {
 }
 
 #[test]
+fn a_click_reaches_the_child_that_is_hit_and_no_other() {
+    let Some(server) = display(Kind::Xvfb, [1024, 768]) else { return };
+    let still = [&STILL[..], &["--panes", "2x2"]].concat();
+    let mut demo = Demo::start("right child", &server, &still);
+    // What each of the four shows, without its edges.
+    let quarter = |pane: u32| {
+        let seen = server.screenshot();
+        let (left, top) = (pane % 2 * 160, pane / 2 * 120);
+        let all = (4..116).flat_map(|y| (4..156).map(move |x| (x, y)));
+        all.map(|(x, y)| seen.pixel(left + x, top + y)).collect::<Vec<_>>()
+    };
+    demo.until("all four show the scene", || {
+        let seen = [0, 1, 2, 3].map(quarter);
+        let is_drawn = seen[0].iter().any(|pixel| *pixel != seen[0][0]);
+        is_drawn && seen.iter().all(|one| *one == seen[0])
+    });
+    let before = [0, 1, 2, 3].map(quarter);
+    let outside = Outside::new(&server);
+    outside.click(160 + 120, 120 + 90);
+    demo.until("the fourth answers the click", || quarter(3) != before[3]);
+    let after = [0, 1, 2].map(quarter);
+    assert!(after[..] == before[..3], "no other does");
+    outside.close();
+    demo.assert_ends();
+}
+
+#[test]
 fn a_killed_child_is_followed_by_another() {
     let Some(server) = display(Kind::Xvfb, [1024, 768]) else { return };
     let mut demo = Demo::start("goes on", &server, &[]);
@@ -189,6 +245,34 @@ fn a_killed_child_is_followed_by_another() {
     moves(&mut demo, "something is drawn");
     moves(&mut demo, "the next child draws");
     Outside::new(&server).close();
+    demo.assert_ends();
+}
+
+#[test]
+fn the_windows_own_keys_kill_pause_and_quit() {
+    let Some(server) = display(Kind::Xvfb, [1024, 768]) else { return };
+    let mut demo = Demo::start("keys", &server, &[]);
+    let moves = |demo: &mut Demo, why: &str| {
+        let before = server.screenshot();
+        demo.until(why, || server.screenshot() != before);
+    };
+    moves(&mut demo, "there is a picture");
+    moves(&mut demo, "it moves");
+    let outside = Outside::new(&server);
+    outside.focus();
+    let first = demo.children();
+    assert_eq!(first.len(), 1);
+    outside.press('k');
+    demo.until_another_than(first[0]);
+    moves(&mut demo, "something is drawn");
+    moves(&mut demo, "the next child draws");
+    let next = demo.children()[0];
+    outside.press(' ');
+    demo.until("the child stands still", || is_stopped(next));
+    outside.press(' ');
+    demo.until("the child goes on", || !is_stopped(next));
+    moves(&mut demo, "it draws on");
+    outside.press('q');
     demo.assert_ends();
 }
 
