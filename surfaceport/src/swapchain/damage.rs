@@ -49,8 +49,8 @@ pub(super) fn header_of(sequence: u64, damage: &Damage) -> u64 {
 /// How many rectangles follow a header, if it is valid and of this frame.
 pub(super) fn count_of(header: u64, sequence: u64) -> Option<usize> {
     let key = header & (VALID | (SEQUENCE_SPAN - 1));
-    let count = if header & FULL == 0 { (header >> COUNT_SHIFT) & 7 } else { 0 };
-    (key == VALID | (sequence % SEQUENCE_SPAN)).then_some(count as usize)
+    let count = if header & FULL == 0 { ((header >> COUNT_SHIFT) & 7) as usize } else { 0 };
+    (key == VALID | (sequence % SEQUENCE_SPAN)).then_some(count)
 }
 
 pub(super) fn pack(rect: Rect) -> u64 {
