@@ -167,7 +167,12 @@ fn every_frame_arrives_in_every_loop() {
                 started.elapsed()
             );
             seen.assert_clean();
-            assert_eq!((theirs, ours.presented, ours.shown), (Some(ours), frames, seen.taken));
+            let exit = session.exit();
+            assert_eq!(
+                (theirs, ours.presented, ours.shown),
+                (Some(ours), frames, seen.taken),
+                "{exit:?}"
+            );
             assert!(!fifo || seen.taken == frames);
             assert_eq!(session.stats().bells_lost, 0);
         }

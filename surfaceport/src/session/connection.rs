@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::event::{Event, Stats};
+use super::event::{Event, LAST_MESSAGES, Stats};
 use super::frame::Frame;
 use super::generation::{Current, Generation, Link, Tally};
 use super::vigil::Vigil;
@@ -25,9 +25,6 @@ use crate::time::Timestamp;
 use crate::wait::{Fired, Token, Trigger, WaitSet};
 use crate::wire::{Agreed, Configure, MAX_SLOTS};
 
-/// Messages of a child that has ended: more than its socket holds, unless a
-/// grandchild goes on.
-const LAST_MESSAGES: usize = 1024;
 /// How long what a child writes is let pile up.
 const OUTPUT_MUTED_FOR: Duration = Duration::from_millis(10);
 /// Between attempts to reap a child that is being traced.
@@ -54,11 +51,13 @@ pub(super) struct Context<'a> {
     pub(super) wanted: &'a Wanted,
     pub(super) limits: &'a Limits,
     pub(super) now: Timestamp,
+    /// Beside how many events another message is kept.
+    pub(super) most_events: usize,
 }
 
 impl Context<'_> {
     fn push(&mut self, event: Event) {
-        event.queue(self.events, self.stats);
+        event.queue(self.events, self.stats, self.most_events);
     }
 }
 
@@ -300,6 +299,8 @@ impl Connection {
         if !self.is_live() {
             return;
         }
+        // They come at once, so that the host had no chance to fetch any.
+        cx.most_events = LAST_MESSAGES;
         for _ in 0..LAST_MESSAGES {
             match self.next_message(cx) {
                 Ok(true) => {}

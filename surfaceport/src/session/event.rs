@@ -55,16 +55,20 @@ pub enum Event {
 
 /// Messages are kept for a host that does not fetch them while there are fewer
 /// events than this.
-const MAX_MESSAGES: usize = 256;
-/// Events that are kept in any case.
-const MAX_EVENTS: usize = 512;
+pub(super) const MAX_MESSAGES: usize = 256;
+/// The same for what a child said last, which comes all at once: more than its
+/// socket holds, unless a grandchild goes on.
+pub(super) const LAST_MESSAGES: usize = 1000;
+/// Events that are kept in any case; after the last messages there is room for
+/// the child's end.
+const MAX_EVENTS: usize = 1024;
 
 impl Event {
-    /// Queues it. A child can cause events without end, and a host that only
-    /// asks for frames never fetches them: then new messages are dropped, and of
-    /// the others the oldest.
-    pub(super) fn queue(self, events: &mut VecDeque<Self>, stats: &mut Stats) {
-        if events.len() >= MAX_MESSAGES && matches!(self, Self::Message(_)) {
+    /// Queues it, a message only beside fewer than `most`. A child can cause events
+    /// without end, and a host that only asks for frames never fetches them: then
+    /// new messages are dropped, and of the others the oldest.
+    pub(super) fn queue(self, events: &mut VecDeque<Self>, stats: &mut Stats, most: usize) {
+        if events.len() >= most && matches!(self, Self::Message(_)) {
             stats.messages_dropped += 1;
             return;
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::{Connection, Context, Wanted};
-use super::event::{Event, Stats};
+use super::event::{Event, MAX_MESSAGES, Stats};
 use super::frame::Frame;
 use super::generation::Tally;
 use crate::bell::{self, HostBell, Ringer};
@@ -36,6 +36,7 @@ macro_rules! context {
             wanted: &$session.wanted,
             limits: &$session.limits,
             now: Timestamp::now(),
+            most_events: MAX_MESSAGES,
         }
     };
 }
@@ -451,7 +452,7 @@ impl Session {
             None => State::Over(Box::new(exit.clone())),
         };
         let event = Event::Exited { exit, restart_in: delay };
-        event.queue(&mut self.events, &mut self.stats);
+        event.queue(&mut self.events, &mut self.stats, MAX_MESSAGES);
     }
 
     fn restart(&mut self) {
