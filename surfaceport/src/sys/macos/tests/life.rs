@@ -7,6 +7,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use super::super::kern::sim::calls::join_children;
 use super::super::testing::{self, Spawned};
 use super::super::{
     Bell, Endpoint, Handle, Memory, Ringer, SurfaceMemory, WaitSet, bell_to_child, bell_to_host,
@@ -130,6 +131,7 @@ fn a_life_leaks_nothing_whatever_fails_in_the_host() {
         }
         Ok(())
     });
+    join_children();
 }
 
 #[test]
@@ -161,6 +163,7 @@ fn a_life_leaks_nothing_whatever_fails_in_the_child() {
         let mut fails = lock(&FAILS);
         if !std::mem::take(&mut fails.1) {
             assert!(fails.0 > 20, "only {} calls could fail", fails.0);
+            join_children();
             return;
         }
         fails.0 += 1;

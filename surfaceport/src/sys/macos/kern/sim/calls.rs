@@ -3,7 +3,8 @@
 use std::ffi::{CStr, OsString};
 use std::io;
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::memory::{Block, PAGE, SurfaceObject};
@@ -293,6 +294,19 @@ impl PipeReader {
     }
 }
 
+/// The threads that the children are.
+static CHILDREN: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+
+/// Waits until all children's threads are gone. One that was killed lives until it
+/// next asks something of the kernel, and a search for leaks would find what it has.
+pub(in crate::sys::macos) fn join_children() {
+    let children = std::mem::take(&mut *CHILDREN.lock().unwrap_or_else(PoisonError::into_inner));
+    for child in children {
+        // How it ended is known by its status.
+        let _how = child.join();
+    }
+}
+
 /// Starts a child whose output goes into the pipe: its process id.
 pub(in crate::sys::macos) fn spawn(program: &Program<'_>, output: &PipeWriter) -> io::Result<i32> {
     let (parent, mut kernel) = call(Code::RESOURCE_SHORTAGE).map_err(io::Error::other)?;
@@ -304,7 +318,8 @@ pub(in crate::sys::macos) fn spawn(program: &Program<'_>, output: &PipeWriter) -
     let args = program.args.to_vec();
     drop(kernel);
     let live = move || tasks::live(id, &main, &args);
-    std::thread::Builder::new().name("sim-child".into()).spawn(live)?;
+    let thread = std::thread::Builder::new().name("sim-child".into()).spawn(live)?;
+    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     Ok(pid)
 }
 
