@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use surfaceport::{Canvas, Damage, Error, Scale};
+use surfaceport::{Canvas, Damage, Error, Input, Scale};
 
 use super::SceneError;
 
@@ -26,6 +26,11 @@ impl Native {
         _scale: Scale,
         _time: Duration,
     ) -> Result<Damage, Error> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub(super) fn input(&mut self, _input: Input, _time: Duration) {
         match *self {}
     }
 }

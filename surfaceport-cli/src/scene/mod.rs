@@ -132,7 +132,8 @@ impl Scene {
     pub(crate) fn input(&mut self, input: Input, time: Duration) {
         match &mut self.0 {
             Kind::Layers(show) => show.input(input, time),
-            Kind::Pattern | Kind::Native(_) => {}
+            Kind::Native(native) => native.input(input, time),
+            Kind::Pattern => {}
         }
     }
 }

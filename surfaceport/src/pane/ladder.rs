@@ -283,14 +283,13 @@ impl WindowPane {
     }
 
     /// Sets the colour around frames that do not fill the pane: red, green, blue.
-    /// Without it that is black on X11, and what the host drew there on Wayland.
+    /// Without it that is black on X11, and what the host drew there elsewhere.
     /// Where frames are copied into the window, it is the window's
     /// (`SoftbufferWindow::set_fill`).
     ///
     /// # Errors
     ///
-    /// [`Error::Pane`] if the display is gone; [`PaneError::Missing`] on macOS, where
-    /// the host's own drawing is around them.
+    /// [`Error::Pane`] if the display is gone.
     pub fn set_fill(&mut self, colour: [u8; 3]) -> Result<(), Error> {
         match &mut self.rung {
             Rung::Display(display) => display.set_fill(colour),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::calayer::CaLayerPane;
 use super::ladder::{Handles, PanePath};
 use super::{CopyReason, Pane, Placement};
-use crate::error::{Error, PaneError};
+use crate::error::Error;
 use crate::geometry::{Scale, Size};
 use crate::outcome::FrameId;
 
@@ -42,10 +42,11 @@ impl Display {
         self.0.frame_id()
     }
 
-    /// Around frames there is what the host drew.
-    #[expect(clippy::unused_self, reason = "other systems have more than one way")]
-    pub(super) fn set_fill(&mut self, _colour: [u8; 3]) -> Result<(), Error> {
-        Err(PaneError::Missing { what: "a colour of a layer's own around frames" }.into())
+    /// The colour around frames that do not fill the pane.
+    #[expect(clippy::unnecessary_wraps, reason = "on other systems it can fail")]
+    pub(super) fn set_fill(&mut self, colour: [u8; 3]) -> Result<(), Error> {
+        self.0.set_fill(Some(colour));
+        Ok(())
     }
 
     pub(super) fn pane(&self) -> &dyn Pane {

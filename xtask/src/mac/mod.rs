@@ -130,9 +130,10 @@ fn layouts(zig: &Path, cache: &Path) -> Result<usize, String> {
     Ok(text.lines().filter(|line| line.starts_with("SAME(")).count())
 }
 
-/// Links the library's tests and examples for Apple silicon; how many programs.
+/// Links the program, and all tests and examples, for Apple silicon; how many
+/// programs.
 fn link(toolchain: &Toolchain, sdk: &Path) -> Result<usize, String> {
-    let what = "test --quiet --no-run --package surfaceport --lib --examples --target";
+    let what = "test --quiet --no-run --workspace --target";
     let what: Vec<&str> = what.split(' ').chain([TARGETS[0]]).collect();
     println!("$ cargo {}", what.join(" "));
     let mut cargo = toolchain.cargo(sdk);

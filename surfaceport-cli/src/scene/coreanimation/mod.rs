@@ -3,7 +3,7 @@
 //! `tree.rs` is the tree, `gpu.rs` draws it by CARenderer into the surface's Metal
 //! texture, `cpu.rs` by the processor where there is no Metal.
 //!
-//! Type-checked; not linked or run on a Mac yet (docs/on-a-mac.md).
+//! Type-checked and linked; not run on a Mac yet (docs/on-a-mac.md).
 
 #![allow(unsafe_code, reason = "methods of Apple's that take any object")]
 
@@ -14,7 +14,7 @@ mod tree;
 use std::time::Duration;
 
 use objc2::rc::autoreleasepool;
-use surfaceport::{Canvas, Damage, Error, Scale};
+use surfaceport::{Button, Canvas, Damage, Error, Input, PointerAction, Scale};
 
 use super::SceneError;
 use gpu::Gpu;
@@ -52,6 +52,7 @@ impl Native {
         // thread has no run loop that would do it.
         autoreleasepool(|_| {
             self.tree.lay_out(canvas.size(), scale);
+            self.tree.ripple(time);
             match &mut self.gpu {
                 Some(gpu) => gpu.draw(canvas, &self.tree, time)?,
                 None => cpu::draw(canvas, &self.tree, time)?,
@@ -60,5 +61,12 @@ impl Native {
             // another slot.
             Ok(Damage::FULL)
         })
+    }
+
+    /// Lets the scene answer the user.
+    pub(super) fn input(&mut self, input: Input, time: Duration) {
+        if let Input::Pointer { at, action: PointerAction::Pressed(Button::PRIMARY), .. } = input {
+            autoreleasepool(|_| self.tree.click(at.x(), at.y(), time));
+        }
     }
 }

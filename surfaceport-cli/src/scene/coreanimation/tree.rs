@@ -21,6 +21,9 @@ pub(super) const EPOCH: f64 = 1.0;
 /// One turn of the rectangle, in seconds.
 const TURN: f64 = 2.0;
 
+/// How long a ring grows and fades where the user clicked.
+const RIPPLE: Duration = Duration::from_millis(700);
+
 type Rgb = (u8, u8, u8);
 const WHITE: Rgb = (0xff, 0xff, 0xff);
 const INK: Rgb = (0x1d, 0x1d, 0x1f);
@@ -36,6 +39,9 @@ pub(super) struct Tree {
     line: Retained<CATextLayer>,
     circle: Retained<CAShapeLayer>,
     rectangle: Retained<CALayer>,
+    ring: Retained<CAShapeLayer>,
+    /// When the user clicked last, while the ring is to be seen.
+    clicked: Option<Duration>,
     laid_out: Option<(Size, Scale)>,
 }
 
@@ -56,6 +62,8 @@ impl Tree {
             line: CATextLayer::new(),
             circle: CAShapeLayer::new(),
             rectangle: CALayer::new(),
+            ring: CAShapeLayer::new(),
+            clicked: None,
             laid_out: None,
         };
         // y grows downwards, as in a surface's memory.
@@ -78,7 +86,11 @@ impl Tree {
         tree.band.setStartPoint(CGPoint::new(0.0, 0.5));
         tree.band.setEndPoint(CGPoint::new(1.0, 0.5));
         tree.band.setMasksToBounds(true);
-        let layers: [&CALayer; 4] = [&tree.band, &tree.line, &tree.circle, &tree.rectangle];
+        tree.ring.setFillColor(None);
+        tree.ring.setStrokeColor(Some(&color(BLUE)));
+        tree.ring.setOpacity(0.0);
+        let layers: [&CALayer; 5] =
+            [&tree.band, &tree.line, &tree.circle, &tree.rectangle, &tree.ring];
         for layer in layers {
             tree.root.addSublayer(layer);
         }
@@ -135,7 +147,41 @@ impl Tree {
 
         place(&self.band, 0.5, 0.875, width - 72.0 * unit, 36.0 * unit);
         self.band.setCornerRadius(10.0 * unit);
+
+        let across = 72.0 * unit;
+        self.ring.setBounds(rect(0.0, 0.0, across, across));
+        let bounds = rect(0.0, 0.0, across, across);
+        // SAFETY: no transform is given (CGPath.h).
+        let path = unsafe { CGPath::with_ellipse_in_rect(bounds, std::ptr::null()) };
+        self.ring.setPath(Some(&path));
+        self.ring.setLineWidth(4.0 * unit);
         CATransaction::commit();
+    }
+
+    /// The user clicks here, in pixels.
+    pub(super) fn click(&mut self, x: f64, y: f64, time: Duration) {
+        CATransaction::begin();
+        CATransaction::setDisableActions(true);
+        self.ring.setPosition(CGPoint::new(x, y));
+        CATransaction::commit();
+        self.clicked = Some(time);
+    }
+
+    /// Lets the ring of the last click grow and fade.
+    pub(super) fn ripple(&mut self, time: Duration) {
+        let Some(clicked) = self.clicked else { return };
+        let gone = time.saturating_sub(clicked).as_secs_f64() / RIPPLE.as_secs_f64();
+        let scale = 0.15 + 0.85 * gone.min(1.0);
+        CATransaction::begin();
+        CATransaction::setDisableActions(true);
+        let grown = CGAffineTransform { a: scale, b: 0.0, c: 0.0, d: scale, tx: 0.0, ty: 0.0 };
+        self.ring.setAffineTransform(grown);
+        #[expect(clippy::cast_possible_truncation, reason = "between 0 and 1")]
+        self.ring.setOpacity((0.7 * (1.0 - gone)).max(0.0) as f32);
+        CATransaction::commit();
+        if gone >= 1.0 {
+            self.clicked = None;
+        }
     }
 
     pub(super) fn root(&self) -> &CALayer {

@@ -1,7 +1,7 @@
 //! What a canvas gives beside its rows: a context of CoreGraphics, a texture of
 //! Metal.
 //!
-//! Type-checked; not linked or run on a Mac yet (docs/on-a-mac.md).
+//! Type-checked and linked; not run on a Mac yet (docs/on-a-mac.md).
 
 #![allow(unsafe_code, reason = "pointers of CoreGraphics and Metal")]
 

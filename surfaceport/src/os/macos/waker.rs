@@ -5,7 +5,7 @@
 //! to be enabled again, which is just what the contract of a view's fd asks for:
 //! it may be polled only after `dispatch` had nothing left to say.
 //!
-//! Type-checked; not linked or run on a Mac yet (docs/on-a-mac.md).
+//! Type-checked and linked; not run on a Mac yet (docs/on-a-mac.md).
 
 #![allow(unsafe_code, reason = "CoreFoundation calls back with a pointer")]
 

@@ -3,7 +3,7 @@
 //! ```text
 //! the view's layer, or the one it lies in
 //!  └ root      as large as the view, its origin at the top left
-//!     └ seen   what of the pane is seen; cuts off the rest
+//!     └ seen   what of the pane is seen; cuts off the rest, and has the fill
 //!        └ content   the frame: the child's surface is its contents
 //! ```
 
@@ -12,6 +12,7 @@ use objc2::rc::Retained;
 use objc2::runtime::{AnyObject, ProtocolObject};
 use objc2_app_kit::NSView;
 use objc2_core_foundation::{CGPoint, CGRect, CGSize};
+use objc2_core_graphics::CGColor;
 use objc2_foundation::{NSDictionary, NSNull, NSString, ns_string};
 use objc2_quartz_core::{CAAction, CAAutoresizingMask, CALayer, CATransaction};
 
@@ -52,13 +53,14 @@ fn rect([x, y, width, height]: Box4) -> CGRect {
 fn without_actions(layer: &CALayer) {
     let null = NSNull::null();
     let nothing: &ProtocolObject<dyn CAAction> = ProtocolObject::from_ref(&*null);
-    let keys: [&NSString; 4] = [
+    let keys: [&NSString; 5] = [
+        ns_string!("backgroundColor"),
         ns_string!("bounds"),
         ns_string!("position"),
         ns_string!("contents"),
         ns_string!("hidden"),
     ];
-    let actions = NSDictionary::from_slices(&keys, &[nothing; 4]);
+    let actions = NSDictionary::from_slices(&keys, &[nothing; 5]);
     layer.setActions(Some(&actions));
 }
 
@@ -130,6 +132,15 @@ impl Layers {
         // names CGImageRef; that IOSurfaces are taken is what every browser on
         // macOS is built on).
         unsafe { self.content.setContents(Some(object)) };
+    }
+
+    /// The colour around frames that do not fill the pane: sRGB, as theirs is.
+    pub(super) fn fill(&self, colour: Option<[u8; 3]>) {
+        let colour = colour.map(|colour| {
+            let [red, green, blue] = colour.map(|part| f64::from(part) / 255.0);
+            CGColor::new_srgb(red, green, blue, 1.0)
+        });
+        self.seen.setBackgroundColor(colour.as_deref());
     }
 
     pub(super) fn view(&self) -> Retained<NSView> {

@@ -1,7 +1,7 @@
 //! A pane in a view of AppKit's: a CALayer whose contents are the child's
 //! surface, which the window server reads itself.
 //!
-//! Type-checked; not linked or run on a Mac yet (docs/on-a-mac.md). What decides
+//! Type-checked and linked; not run on a Mac yet (docs/on-a-mac.md). What decides
 //! here is tested everywhere: `draining.rs` and `points.rs`.
 
 #![allow(unsafe_code, reason = "the toolkit's view, and what the display link calls")]
@@ -128,6 +128,12 @@ impl CaLayerPane {
     #[must_use]
     pub fn frame_id(&self) -> Option<FrameId> {
         self.on_display.as_ref().map(Lease::id)
+    }
+
+    /// Sets the colour around frames that do not fill the pane, as red, green,
+    /// blue in sRGB; `None`, as at first: what the host drew there.
+    pub fn set_fill(&mut self, colour: Option<[u8; 3]>) {
+        change(|| self.layers.fill(colour));
     }
 
     /// How many of the child's slots are held: the one on display, and those that
