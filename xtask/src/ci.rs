@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use crate::project::{self, Checked, Verdict};
 use crate::{asan, counts, disasm, fuzz, host, layers, licences, loom, mac, run, suite};
 
+/// So many lines of what failed are shown once more above the report.
+const DETAILS: usize = 200;
 /// Seconds for each fuzz target.
 const FUZZ_SECONDS: u32 = 20;
 
@@ -110,13 +112,24 @@ impl Done {
             Ok(Verdict::NotRun(why)) => ("not run", why),
             Err(why) => ("FAILED", why),
         };
+        let text = text.lines().next().unwrap_or_default();
         format!("{:<14}{word:<8}{:>6.1} s  {text}", self.name, self.took.as_secs_f64())
+    }
+
+    /// What it has to say beyond that line if it failed, its last lines if it is long.
+    fn details(&self) -> Vec<String> {
+        let Err(why) = &self.result else { return Vec::new() };
+        let lines: Vec<&str> = why.lines().skip(1).collect();
+        let last = &lines[lines.len().saturating_sub(DETAILS)..];
+        let heading = (!last.is_empty()).then(|| format!("\n==== what failed in {}", self.name));
+        heading.into_iter().chain(last.iter().map(|line| (*line).to_owned())).collect()
     }
 }
 
 /// The closing report. Its last line is for machines.
 fn report(done: &[Done]) -> String {
-    let mut lines = vec![String::new(), "==== report".to_owned()];
+    let mut lines: Vec<String> = done.iter().flat_map(Done::details).collect();
+    lines.extend([String::new(), "==== report".to_owned()]);
     lines.extend(done.iter().map(Done::line));
     for one in done {
         if let Ok(Verdict::Passed { not_run, .. }) = &one.result {
@@ -242,10 +255,13 @@ mod tests {
         let text = report(&[
             done("format", Ok(Verdict::passed("the workspace"))),
             done("test", with("strace is missing")),
-            done("loom", Err("no model ran".to_owned())),
+            done("loom", Err("no model ran\nleft: 1".to_owned())),
             done("advisories", Ok(Verdict::NotRun("no database".to_owned()))),
         ]);
         let wanted = "
+==== what failed in loom
+left: 1
+
 ==== report
 format        passed     1.5 s  the workspace
 test          passed     1.5 s  all

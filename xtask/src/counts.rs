@@ -151,7 +151,7 @@ fn costs(profile: &str) -> Result<BTreeMap<String, Cost>, String> {
 fn table(all: &BTreeMap<String, Counted>) -> String {
     let mut out = String::from("a frame's instructions (and system calls)\n");
     for (name, counted) in all {
-        let sum: f64 = counted.steps.values().map(|cost| cost.instructions).sum();
+        let sum = counted.frame().instructions;
         let steps = STEPS.iter().filter_map(|step| Some((step, counted.steps.get(*step)?)));
         let steps = steps
             .map(|(step, cost)| format!("{step} {:.0} ({:.2})", cost.instructions, cost.calls));

@@ -2,7 +2,6 @@
 //! scenario, on both sides. `cargo test` runs a selection of the same.
 
 use crate::project::{self, Checked};
-use crate::run;
 use crate::suite::{self, Tier};
 
 /// Builds and runs all of it.
@@ -10,5 +9,5 @@ pub(crate) fn run() -> Checked {
     let mut command = project::cargo();
     command.args(["test", "--release", "--package", "surfaceport", "--test", "faults"]);
     command.env("SURFACEPORT_FAULTS", "all");
-    suite::judge(&run::run(&mut command)?, &[Tier::Process])
+    suite::run(command, &[Tier::Process])
 }

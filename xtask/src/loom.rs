@@ -27,7 +27,7 @@ pub(crate) fn run(preemptions: Option<u8>) -> Checked {
     let run = run::run(&mut command)?;
     let ran = TestsRan::read(&run.output);
     match run.failure {
-        Some(why) => Err(ran.blame(why)),
+        Some(why) => Err(ran.blame(&why, &run.output)),
         None => judge(ran),
     }
 }

@@ -2,7 +2,6 @@
 //! frames and resizes as one likes. CI runs the same tests with small numbers.
 
 use crate::project::{self, Checked};
-use crate::run;
 use crate::suite::{self, Tier};
 
 /// The binaries whose tests read these numbers.
@@ -13,7 +12,6 @@ pub(crate) fn run(frames: u32, resizes: u32) -> Checked {
     let mut command = project::cargo();
     command.args(["test", "--release", "--package", "surfaceport", "--no-fail-fast"]);
     command.args(RUNS.iter().flat_map(|name| ["--test", name]));
-    command.args(["--", "--include-ignored", "--show-output"]);
     command.env("PANE_FRAMES", frames.to_string()).env("PANE_RESIZES", resizes.to_string());
-    suite::judge(&run::run(&mut command)?, &[Tier::Process])
+    suite::run(command, &[Tier::Process])
 }

@@ -32,17 +32,28 @@ impl Ran {
     }
 }
 
+/// Which lines of a command's output are shown; all are kept.
+type Choice = Box<dyn FnMut(&str) -> bool + Send>;
+
 /// Runs a command to its end, or to the limit.
 pub(crate) fn run(command: &mut Command) -> Result<Ran, String> {
-    run_within(LIMIT, command)
+    run_within(LIMIT, command, Box::new(|_| true))
 }
 
 /// The same for one that may take as long as one likes.
 pub(crate) fn run_long(command: &mut Command) -> Result<Ran, String> {
-    run_within(LONG, command)
+    run_within(LONG, command, Box::new(|_| true))
 }
 
-fn run_within(limit: Duration, command: &mut Command) -> Result<Ran, String> {
+/// The same for a command that says more than is worth showing.
+pub(crate) fn run_showing(
+    command: &mut Command,
+    choice: impl FnMut(&str) -> bool + Send + 'static,
+) -> Result<Ran, String> {
+    run_within(LIMIT, command, Box::new(choice))
+}
+
+fn run_within(limit: Duration, command: &mut Command, choice: Choice) -> Result<Ran, String> {
     let name = shown(command);
     println!("$ {name}");
     let failed = |error: std::io::Error| format!("{name}: {error}");
@@ -57,7 +68,7 @@ fn run_within(limit: Duration, command: &mut Command) -> Result<Ran, String> {
     let (ended, end) = mpsc::channel();
     let kept = Arc::clone(&output);
     std::thread::spawn(move || {
-        keep(BufReader::new(reader), &kept);
+        keep(BufReader::new(reader), &kept, choice);
         // Nobody hears it if the command was given up on.
         let _ = ended.send(());
     });
@@ -89,13 +100,15 @@ fn short(command: &Command) -> String {
     first.map_or_else(|| name.clone(), |first| format!("{name} {first}"))
 }
 
-/// Shows and keeps what comes, line by line.
-fn keep(mut from: impl BufRead, kept: &Mutex<String>) {
+/// Shows what is chosen of what comes, and keeps all, line by line.
+fn keep(mut from: impl BufRead, kept: &Mutex<String>, mut choice: Choice) {
     let mut line = Vec::new();
     while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
         let text = String::from_utf8_lossy(&line);
-        print!("{text}");
-        let _ = std::io::stdout().flush();
+        if choice(text.trim_end()) {
+            print!("{text}");
+            let _ = std::io::stdout().flush();
+        }
         if let Ok(mut kept) = kept.lock() {
             kept.push_str(&text);
         }
@@ -191,7 +204,7 @@ mod tests {
     #[test]
     fn broken_text_is_kept() {
         let kept = Mutex::new(String::new());
-        keep(&b"a\xffb\nno newline"[..], &kept);
+        keep(&b"a\xffb\nno newline"[..], &kept, Box::new(|line| line != "no newline"));
         assert_eq!(*kept.lock().expect("unharmed"), "a\u{fffd}b\nno newline");
     }
 

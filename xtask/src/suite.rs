@@ -1,23 +1,31 @@
 //! The test suites, and whether each of their tiers ran at all.
 
+use std::process::Command;
+
 use crate::project::{self, Checked, Verdict};
 use crate::run::{self, Ran};
-use crate::tests_ran::TestsRan;
+use crate::tests_ran::{self, TestsRan};
 
 /// The README's command, and every tier of it.
 pub(crate) fn debug() -> Checked {
-    // Without `--show-output` a test that passes could not say what it did not run.
     let mut command = project::cargo();
-    command.args(["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
-    judge(&run::run(&mut command)?, &[Tier::Unit, Tier::Conformance, Tier::Process, Tier::Doc])
+    command.args(["test", "--workspace", "--no-fail-fast"]);
+    run(command, &[Tier::Unit, Tier::Conformance, Tier::Process, Tier::Doc])
 }
 
 /// The heavy runs: what is ignored in a debug build runs here.
 pub(crate) fn release() -> Checked {
     let mut command = project::cargo();
     command.args(["test", "--release", "--package", "surfaceport", "--tests"]);
-    command.args(["--no-fail-fast", "--", "--show-output"]);
-    judge(&run::run(&mut command)?, &[Tier::Unit, Tier::Conformance, Tier::Process])
+    command.arg("--no-fail-fast");
+    run(command, &[Tier::Unit, Tier::Conformance, Tier::Process])
+}
+
+/// Runs a `cargo test` and judges it.
+pub(crate) fn run(mut command: Command, tiers: &[Tier]) -> Checked {
+    // Without `--show-output` a test that passes could not say what it did not run.
+    command.args(["--", "--show-output"]);
+    judge(&run::run_showing(&mut command, tests_ran::worth_showing())?, tiers)
 }
 
 /// One tier of the tests.
@@ -54,10 +62,10 @@ impl Tier {
 
 /// Fails where a test failed, or where a tier, or a whole file of process tests,
 /// ran nothing.
-pub(crate) fn judge(run: &Ran, tiers: &[Tier]) -> Checked {
+fn judge(run: &Ran, tiers: &[Tier]) -> Checked {
     let ran = TestsRan::read(&run.output);
     if let Some(why) = &run.failure {
-        return Err(ran.blame(why.clone()));
+        return Err(ran.blame(why, &run.output));
     }
     let tiers = tiers.iter().filter(|tier| tier.passed(&ran) == 0);
     let files = ran.binaries.iter().filter(|one| one.name.starts_with("tests/"));
@@ -98,9 +106,9 @@ not run: strace is missing
 
     #[test]
     fn what_failed_is_named() {
-        let output = format!("{GOOD}test spawn::kill ... FAILED\n");
+        let output = format!("{GOOD}test spawn::kill ... FAILED\nfailures:\nleft: 1\n");
         let why = judge(&Ran { output, failure: Some("exit 101".to_owned()) }, &ALL);
-        assert_eq!(why, Err("exit 101: spawn::kill".to_owned()));
+        assert_eq!(why, Err("exit 101: spawn::kill\nfailures:\nleft: 1".to_owned()));
     }
 
     #[test]

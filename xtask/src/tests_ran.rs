@@ -47,6 +47,51 @@ pub(crate) struct TestsRan {
     pub(crate) not_run: Vec<String>,
 }
 
+/// Where in the output of `cargo test -- --show-output` a line stands.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The names of the tests, the results, what builds them.
+    #[default]
+    Run,
+    /// What tests printed that passed.
+    Successes,
+    /// What tests printed that failed.
+    Failures,
+}
+
+impl Part {
+    /// Where the next line stands.
+    #[must_use]
+    pub(crate) fn next(self, line: &str) -> Self {
+        match line {
+            "successes:" => Self::Successes,
+            "failures:" => Self::Failures,
+            line if line.starts_with("test result: ") => Self::Run,
+            _ => self,
+        }
+    }
+}
+
+/// Chooses the lines that are worth showing: of what a test printed that passed,
+/// only what it did not run.
+pub(crate) fn worth_showing() -> impl FnMut(&str) -> bool + Send {
+    let mut part = Part::default();
+    move |line| {
+        part = part.next(line);
+        part != Part::Successes || line.trim_start().starts_with("not run: ")
+    }
+}
+
+/// What the tests printed that failed.
+pub(crate) fn failures(output: &str) -> Vec<&str> {
+    let mut part = Part::default();
+    let failed = output.lines().filter(|line| {
+        part = part.next(line);
+        part == Part::Failures
+    });
+    failed.collect()
+}
+
 impl TestsRan {
     /// Reads an output.
     pub(crate) fn read(output: &str) -> Self {
@@ -106,9 +151,13 @@ impl TestsRan {
         self.binaries.iter().map(|binary| binary.passed).sum()
     }
 
-    /// Why a run of the tests failed: `why`, and which tests did.
-    pub(crate) fn blame(&self, why: String) -> String {
-        if self.failed.is_empty() { why } else { format!("{why}: {}", self.failed.join(", ")) }
+    /// Why a run of the tests failed: `why`, which tests did, and in further lines
+    /// what they printed.
+    pub(crate) fn blame(&self, why: &str, output: &str) -> String {
+        let which = if self.failed.is_empty() { "" } else { ": " };
+        let first = format!("{why}{which}{}", self.failed.join(", "));
+        let lines: Vec<&str> = std::iter::once(first.as_str()).chain(failures(output)).collect();
+        lines.join("\n")
     }
 
     /// `12 tests passed, 1 ignored`
@@ -131,7 +180,50 @@ fn count(counts: &str, word: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::TestsRan;
+    use super::{TestsRan, failures, worth_showing};
+
+    #[test]
+    fn what_passed_is_quiet_and_what_failed_is_not() {
+        let output = "\
+running 2 tests
+test loud ... ok
+test bad ... FAILED
+
+successes:
+
+---- loud stdout ----
+thread 'loud' panicked, as it was told
+not run: no huge pages
+
+successes:
+    loud
+
+failures:
+
+---- bad stdout ----
+left: 1
+
+failures:
+    bad
+
+test result: FAILED. 1 passed; 1 failed
+error: test failed";
+        let mut worth = worth_showing();
+        let shown: Vec<&str> = output.lines().filter(|line| worth(line)).collect();
+        for (line, wanted) in [
+            ("test loud ... ok", true),
+            ("thread 'loud' panicked, as it was told", false),
+            ("    loud", false),
+            ("not run: no huge pages", true),
+            ("left: 1", true),
+            ("error: test failed", true),
+        ] {
+            assert_eq!(shown.contains(&line), wanted, "{line}");
+        }
+        let wanted =
+            ["failures:", "", "---- bad stdout ----", "left: 1", "", "failures:", "    bad", ""];
+        assert_eq!(failures(output), wanted);
+    }
 
     const OUTPUT: &str = "\
    Compiling surfaceport v0.1.0

@@ -25,12 +25,12 @@ pub(crate) fn run() -> Checked {
     let mut command = project::cargo();
     command
         .args(["test", "--package", "surfaceport", "--tests", "--target", &target])
-        .args(["--no-fail-fast", "--", "--show-output"])
+        .arg("--no-fail-fast")
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTFLAGS", FLAGS)
         .env("ASAN_OPTIONS", format!("detect_leaks={leaks}"))
         .env("CARGO_TARGET_DIR", &folder);
-    match suite::judge(&run::run(&mut command)?, &[Tier::Unit, Tier::Process])? {
+    match suite::run(command, &[Tier::Unit, Tier::Process])? {
         Verdict::Passed { summary, not_run: more } => {
             not_run.extend(more);
             Ok(Verdict::Passed { summary, not_run })
