@@ -11,17 +11,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use rustix::time::ClockId;
 use servers::{Kind, Server};
 use support::checked::Checker;
 use support::counts::Random;
 use support::pattern::{Mark, child_number, patterned};
 use support::window::{AT, HOST, Window, frame_at, window};
 use support::{parameter, run_child, signal, start};
-use surfaceport::{
-    Damage, Deadline, Error, Event, Observed, Pane, Placement, Rect, Renderer, Session, Size,
-    SwapchainDescriptor, View, WaylandPane,
-};
+use surfaceport::{Event, Observed, Pane, Placement, Session, Size, View, WaylandPane};
 
 const SIZE: Size = Size::new(320, 200);
 const HERE: Placement = Placement::at(AT.0.cast_signed(), AT.1.cast_signed());
@@ -29,26 +25,7 @@ const HERE: Placement = Placement::at(AT.0.cast_signed(), AT.1.cast_signed());
 /// Not a test of its own: what the others start.
 #[test]
 fn child() {
-    run_child(&[("patterned", patterned), ("blinking", blinking)]);
-}
-
-/// Draws a small square in a picture that stays, so that the child costs little
-/// whatever the size.
-fn blinking() -> Result<(), Error> {
-    let renderer = Renderer::connect()?;
-    let size = parameter("SIZE", SIZE);
-    let swapchain = renderer.swapchain(SwapchainDescriptor::new(size).slots(4))?;
-    for frame in 0_u32.. {
-        swapchain.wait_begin_frame(Deadline::NEVER)?;
-        let mut canvas = swapchain.acquire(Deadline::NEVER)?;
-        let shade = frame.to_le_bytes()[0];
-        for row in canvas.rows_mut().take(16) {
-            row.as_chunks_mut::<4>().0.iter_mut().take(16).for_each(|pixel| *pixel = [shade; 4]);
-        }
-        let first = frame < 4;
-        canvas.present(if first { Damage::FULL } else { Rect::new(0, 0, 16, 16).into() })?;
-    }
-    Ok(())
+    run_child(&[("patterned", patterned)]);
 }
 
 /// Takes pictures of a pane, again and again, until it is told to stop.
@@ -219,44 +196,4 @@ fn a_killed_childs_last_frame_stays_until_the_next_one_draws() {
         assert_eq!(seen, children, "{kind:?}: {pictures} pictures");
         println!("{kind:?}: 3 children killed, {pictures} pictures, none blank");
     }
-}
-
-/// Processor time of this thread.
-fn spent() -> Duration {
-    let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
-}
-
-#[test]
-fn a_frames_cost_in_the_host_does_not_grow_with_its_size() {
-    let frames = parameter("PANE_COST_FRAMES", 60);
-    let Some(mut window) = window(Kind::Sway) else { return };
-    let mut cost = |size: Size| {
-        let pane = window.pane(HERE, size);
-        window.commit();
-        let child = start("blinking").env("SIZE", size.to_string());
-        let mut view = View::new(Session::spawn(child).unwrap(), pane).unwrap();
-        let mut run = |frames: u64| {
-            let until = view.pane().stats().presented + frames;
-            let deadline = Instant::now() + Duration::from_secs(60);
-            while view.pane().stats().presented < until {
-                assert!(Instant::now() < deadline, "no frames");
-                view.next_event(Duration::from_millis(100)).unwrap();
-            }
-        };
-        run(10);
-        let before = spent();
-        run(frames);
-        (spent() - before).as_secs_f64() * 1e6 / frames as f64
-    };
-    // In turns: what else the machine does is spread over both.
-    let [mut small, mut large] = [f64::MAX; 2];
-    for _ in 0..3 {
-        small = small.min(cost(Size::new(640, 480)));
-        large = large.min(cost(Size::new(3840, 2160)));
-    }
-    let ratio = large / small;
-    println!("host, a frame: 640x480 {small:.0} µs, 3840x2160 {large:.0} µs, ratio {ratio:.2}");
-    // 27 times the pixels.
-    assert!(ratio < 3.0, "{ratio}");
 }

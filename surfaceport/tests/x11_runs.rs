@@ -5,20 +5,20 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::counts::Random;
 use support::desk::{Desk, SMALL, desk, run_until};
 use support::pattern::{Mark, patterned};
 use support::{open_fds, parameter, run_child, start};
 use surfaceport::{
-    Error, Fit, Lease, Observe, Observed, Pane, ResizePolicy, Scale, Session, Size, View, X11Path,
+    Error, Fit, Lease, Observe, Observed, Pane, ResizePolicy, Scale, Session, Size, View,
 };
 
 /// Not a test of its own: what the others start.
 #[test]
 fn child() {
-    run_child(&[("patterned", patterned), ("square", square)]);
+    run_child(&[("patterned", patterned)]);
 }
 
 /// One after the other: they count what the process has, and use.
@@ -26,7 +26,6 @@ fn child() {
 fn runs() {
     frames_are_whole_and_in_order();
     resizes_are_clean_and_leave_nothing();
-    time_does_not_grow_with_the_frame();
 }
 
 /// Looks at each frame twice between its take and its release.
@@ -159,51 +158,4 @@ fn resizes_are_clean_and_leave_nothing() {
         assert!(held || wrong == 0 || missed > 0, "{wrong} looks at frames of a wrong size");
         println!("{resizes} resizes, {policy:?}: {wrong} looks at a held frame, {missed} missed");
     }
-}
-
-/// A child that draws little: what it costs the host is seen.
-fn square() -> Result<(), Error> {
-    use surfaceport::{Damage, Deadline, Rect, Renderer, SwapchainDescriptor};
-    let renderer = Renderer::connect()?;
-    let size = renderer.wanted_size().unwrap_or(SMALL);
-    let swapchain = renderer.swapchain(SwapchainDescriptor::new(size).slots(4))?;
-    loop {
-        swapchain.wait_begin_frame(Deadline::NEVER)?;
-        let mut canvas = swapchain.acquire(Deadline::NEVER)?;
-        for row in canvas.rows_mut().take(32) {
-            row[..128].fill(0xff);
-        }
-        canvas.present(Damage::from(Rect::new(0, 0, 32, 32)))?;
-    }
-}
-
-/// Processor time of this thread.
-fn spent() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
-}
-
-fn time_does_not_grow_with_the_frame() {
-    let Some(desk) = desk(3840, 2160, &[]) else { return };
-    let frames = 120;
-    let cost = |size| {
-        let session = Session::spawn(start("square")).unwrap();
-        let mut view = View::new(session, desk.pane(size)).unwrap();
-        assert_eq!(view.pane().path(), X11Path::SharedPixmap);
-        run_until(&mut view, |view| view.pane().stats().shown >= 10);
-        let (start, before) = (Instant::now(), spent());
-        run_until(&mut view, |view| view.pane().stats().shown >= 10 + frames);
-        let each = (spent() - before) / u32::try_from(frames).unwrap();
-        println!("{size}: {each:?} a frame of the host's time, in {:?}", start.elapsed());
-        each.as_secs_f64()
-    };
-    // In turns, and the least of each: other work has the machine too.
-    let [mut small, mut large] = [f64::MAX; 2];
-    for _ in 0..3 {
-        small = small.min(cost(Size::new(640, 480)));
-        large = large.min(cost(Size::new(3840, 2160)));
-    }
-    let ratio = large / small;
-    println!("a frame of 3840x2160 costs the host {ratio:.2} x one of 640x480");
-    assert!(ratio < 3.0, "the host's time grows with the frame");
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::project::{self, Checked, Verdict};
+use crate::{run, tests_ran};
 
 /// `bench`'s options.
 #[derive(Debug, clap::Args)]
@@ -52,7 +53,8 @@ pub(crate) fn run(options: &Options) -> Checked {
         command.arg("--quick");
     }
     // A program by itself measures its own memory, and nothing else does.
-    if !OWN_PAIR.contains(&options.only) || options.only.is_empty() {
+    let apart = [OWN_PAIR, PANES].iter().any(|name| name.contains(&options.only));
+    if !apart || options.only.is_empty() {
         show(command)?;
     }
     if OWN_PAIR.contains(&options.only) {
@@ -65,7 +67,31 @@ pub(crate) fn run(options: &Options) -> Checked {
             .arg(&options.out);
         show(command)?;
     }
+    if PANES.contains(&options.only) {
+        panes(options)?;
+    }
     Ok(Verdict::passed(format!("see {}", options.out.display())))
+}
+
+/// What a pane in a window costs the host by the frame's size, at the display
+/// servers that are here: in the tests that hold it.
+const PANES: &str = "panes in a window";
+
+/// Runs those tests; their lines are the table.
+fn panes(options: &Options) -> Result<(), String> {
+    let mut command = project::cargo();
+    command.args(["test", "--release", "--package", "surfaceport", "--test", "pane_cost"]);
+    command.args(["--", "--show-output", "--test-threads=1"]);
+    if !options.quick {
+        command.env("PANE_COST_FRAMES", "600");
+    }
+    let output = run::run_showing(&mut command, tests_ran::worth_showing())?.ok()?;
+    let is_row = |line: &&str| line.contains(": a frame of ") || line.starts_with("not run: ");
+    let rows: Vec<&str> = output.lines().filter(is_row).collect();
+    let table = format!("### {PANES}\n\n{}\n", rows.join("\n"));
+    println!("\n{table}");
+    let path = project::root().join(&options.out).join("panes.md");
+    std::fs::write(&path, table).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Whether GStreamer can be built against, and has the elements.
