@@ -62,6 +62,12 @@ impl Demo {
         });
     }
 
+    /// Waits until the screen shows something else than now.
+    fn until_it_moves(&mut self, server: &Server, what: &str) {
+        let before = server.screenshot();
+        self.until(what, || server.screenshot() != before);
+    }
+
     fn said(&mut self) -> String {
         let mut said = String::new();
         if let Some(mut stderr) = self.process.stderr.take() {
@@ -231,19 +237,15 @@ fn a_click_reaches_the_child_that_is_hit_and_no_other() {
 fn a_killed_child_is_followed_by_another() {
     let Some(server) = display(Kind::Xvfb, [1024, 768]) else { return };
     let mut demo = Demo::start("goes on", &server, &[]);
-    let moves = |demo: &mut Demo, why: &str| {
-        let before = server.screenshot();
-        demo.until(why, || server.screenshot() != before);
-    };
-    moves(&mut demo, "the first child draws");
-    moves(&mut demo, "the scene moves");
+    demo.until_it_moves(&server, "the first child draws");
+    demo.until_it_moves(&server, "the scene moves");
     let first = demo.children();
     assert_eq!(first.len(), 1);
     kill_process(Pid::from_raw(first[0]).expect("a process id"), Signal::KILL).unwrap();
     demo.until_another_than(first[0]);
     // The first change might be the first child's last frame.
-    moves(&mut demo, "something is drawn");
-    moves(&mut demo, "the next child draws");
+    demo.until_it_moves(&server, "something is drawn");
+    demo.until_it_moves(&server, "the next child draws");
     Outside::new(&server).close();
     demo.assert_ends();
 }
@@ -252,26 +254,22 @@ fn a_killed_child_is_followed_by_another() {
 fn the_windows_own_keys_kill_pause_and_quit() {
     let Some(server) = display(Kind::Xvfb, [1024, 768]) else { return };
     let mut demo = Demo::start("keys", &server, &[]);
-    let moves = |demo: &mut Demo, why: &str| {
-        let before = server.screenshot();
-        demo.until(why, || server.screenshot() != before);
-    };
-    moves(&mut demo, "there is a picture");
-    moves(&mut demo, "it moves");
+    demo.until_it_moves(&server, "there is a picture");
+    demo.until_it_moves(&server, "it moves");
     let outside = Outside::new(&server);
     outside.focus();
     let first = demo.children();
     assert_eq!(first.len(), 1);
     outside.press('k');
     demo.until_another_than(first[0]);
-    moves(&mut demo, "something is drawn");
-    moves(&mut demo, "the next child draws");
+    demo.until_it_moves(&server, "something is drawn");
+    demo.until_it_moves(&server, "the next child draws");
     let next = demo.children()[0];
     outside.press(' ');
     demo.until("the child stands still", || is_stopped(next));
     outside.press(' ');
     demo.until("the child goes on", || !is_stopped(next));
-    moves(&mut demo, "it draws on");
+    demo.until_it_moves(&server, "it draws on");
     outside.press('q');
     demo.assert_ends();
 }

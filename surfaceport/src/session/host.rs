@@ -185,7 +185,8 @@ impl Session {
     /// `None`: the deadline passed.
     ///
     /// While the child is started again it waits on. Other events are kept for
-    /// [`dispatch`](Self::dispatch): up to 512, of which 256 may be messages.
+    /// [`dispatch`](Self::dispatch): up to 1024, of which 256 may be messages, and
+    /// with those that a child leaves behind when it ends, 1000.
     ///
     /// # Errors
     ///
