@@ -90,8 +90,10 @@ fn panes(options: &Options) -> Result<(), String> {
     let rows: Vec<&str> = output.lines().filter(is_row).collect();
     let table = format!("### {PANES}\n\n{}\n", rows.join("\n"));
     println!("\n{table}");
-    let path = project::root().join(&options.out).join("panes.md");
-    std::fs::write(&path, table).map_err(|error| format!("{}: {error}", path.display()))
+    let folder = project::root().join(&options.out);
+    let path = folder.join("panes.md");
+    let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, table));
+    written.map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Whether GStreamer can be built against, and has the elements.
