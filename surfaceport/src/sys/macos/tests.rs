@@ -7,6 +7,7 @@
 mod poc;
 
 use std::ffi::CString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -202,6 +203,43 @@ fn processes_leak_nothing_whatever_fails() {
             }
             Ok(())
         });
+    }
+}
+
+/// What unwound out of a destructor would lose the value that a function is about
+/// to return: a leak that no program of a Mac's has, which does not unwind when
+/// it is killed.
+#[test]
+fn what_the_dead_drop_does_not_unwind() {
+    /// The child can be killed, and whether it went quietly.
+    static CHILD: Mutex<(bool, Option<bool>)> = Mutex::new((false, None));
+    fn main(_: &str) -> i32 {
+        let host = Endpoint::inherited().unwrap();
+        let port = ReceiveRight::new(1).unwrap();
+        let right = port.sender().unwrap();
+        tell(&right, MESSAGE, &[right.lend()], b"x");
+        let message = port.receive(64, 0).unwrap();
+        lock(&CHILD).0 = true;
+        assert!(catch_unwind(testing::rest).is_err(), "it was not killed");
+        let all = (message, right, port, host);
+        lock(&CHILD).1 = Some(catch_unwind(AssertUnwindSafe(|| drop(all))).is_ok());
+        0
+    }
+    in_task(|| {
+        let mut spawned = testing::child(main, "sys::macos::tests::dead", "").start().unwrap();
+        until(|| lock(&CHILD).0);
+        spawned.process.kill();
+        assert!(spawned.process.ended(PATIENCE));
+    });
+    until(|| lock(&CHILD).1.is_some());
+    assert_eq!(lock(&CHILD).1, Some(true));
+}
+
+fn until(mut so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !so() {
+        assert!(start.elapsed() < PATIENCE, "it never comes to that");
+        std::thread::yield_now();
     }
 }
 

@@ -7,7 +7,6 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::super::kern::sim::calls::join_children;
 use super::super::testing::{self, Spawned};
 use super::super::{
     Bell, Endpoint, Handle, Memory, Ringer, SurfaceMemory, WaitSet, bell_to_child, bell_to_host,
@@ -131,7 +130,6 @@ fn a_life_leaks_nothing_whatever_fails_in_the_host() {
         }
         Ok(())
     });
-    join_children();
 }
 
 #[test]
@@ -163,7 +161,6 @@ fn a_life_leaks_nothing_whatever_fails_in_the_child() {
         let mut fails = lock(&FAILS);
         if !std::mem::take(&mut fails.1) {
             assert!(fails.0 > 20, "only {} calls could fail", fails.0);
-            join_children();
             return;
         }
         fails.0 += 1;

@@ -4,12 +4,11 @@ use std::ffi::{CStr, OsString};
 use std::io;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::memory::{Block, PAGE, SurfaceObject};
 use super::ports::{Kind, Receiver, Sent};
-use super::tasks::{self, Pipe, TaskId, UID, call, current, is_dead};
+use super::tasks::{self, Pipe, TaskId, UID, call, current, dead_or_alive, is_dead, or_fail};
 use super::{Kernel, changed, lock, sleep};
 use crate::format::ColorSpace;
 use crate::sys::macos::kern::{Code, Geometry, Name, Program, Reaped, Status, option};
@@ -27,7 +26,7 @@ pub(in crate::sys::macos) fn port_construct(room: u32) -> Result<Name, Code> {
 
 /// A call that gives something back: it can't fail, or it was no right.
 fn give_back(what: impl FnOnce(&mut Kernel, TaskId) -> Code) {
-    let (task, mut kernel) = current();
+    let (task, mut kernel) = dead_or_alive();
     if !is_dead(&kernel, task) {
         let code = what(&mut kernel, task);
         drop(kernel);
@@ -101,7 +100,9 @@ pub(in crate::sys::macos) fn receive(
     options: i32,
     patience: u32,
 ) -> Code {
-    let (task, mut kernel) = match call(Code::RESOURCE_SHORTAGE) {
+    // A destructor looks, and does not wait.
+    let caller = if patience == 0 { dead_or_alive() } else { current() };
+    let (task, mut kernel) = match or_fail(caller, Code::RESOURCE_SHORTAGE) {
         Ok(called) => called,
         Err(failed) => return failed,
     };
@@ -133,7 +134,7 @@ pub(in crate::sys::macos) fn receive(
 }
 
 pub(in crate::sys::macos) fn message_destroy(buffer: &mut [u8]) {
-    let (task, mut kernel) = current();
+    let (task, mut kernel) = dead_or_alive();
     if !is_dead(&kernel, task) {
         kernel.message_destroy(task, buffer);
         changed();
@@ -294,19 +295,6 @@ impl PipeReader {
     }
 }
 
-/// The threads that the children are.
-static CHILDREN: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
-
-/// Waits until all children's threads are gone. One that was killed lives until it
-/// next asks something of the kernel, and a search for leaks would find what it has.
-pub(in crate::sys::macos) fn join_children() {
-    let children = std::mem::take(&mut *CHILDREN.lock().unwrap_or_else(PoisonError::into_inner));
-    for child in children {
-        // How it ended is known by its status.
-        let _how = child.join();
-    }
-}
-
 /// Starts a child whose output goes into the pipe: its process id.
 pub(in crate::sys::macos) fn spawn(program: &Program<'_>, output: &PipeWriter) -> io::Result<i32> {
     let (parent, mut kernel) = call(Code::RESOURCE_SHORTAGE).map_err(io::Error::other)?;
@@ -318,13 +306,12 @@ pub(in crate::sys::macos) fn spawn(program: &Program<'_>, output: &PipeWriter) -
     let args = program.args.to_vec();
     drop(kernel);
     let live = move || tasks::live(id, &main, &args);
-    let thread = std::thread::Builder::new().name("sim-child".into()).spawn(live)?;
-    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+    std::thread::Builder::new().name("sim-child".into()).spawn(live)?;
     Ok(pid)
 }
 
 pub(in crate::sys::macos) fn kill(pid: i32) {
-    let (_, mut kernel) = current();
+    let (_, mut kernel) = dead_or_alive();
     if let Some(id) = kernel.by_pid(pid) {
         kernel.end(id, Status::Signalled { signal: 9, core_dumped: false });
     }
@@ -332,7 +319,7 @@ pub(in crate::sys::macos) fn kill(pid: i32) {
 
 /// What became of a child; it is gone for good once this said how it ended.
 pub(in crate::sys::macos) fn reap(pid: i32, wait: bool) -> Reaped {
-    let (parent, mut kernel) = current();
+    let (parent, mut kernel) = dead_or_alive();
     loop {
         let id = kernel.by_pid(pid);
         match kernel.reap(parent, id) {

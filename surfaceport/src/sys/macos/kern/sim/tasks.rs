@@ -72,17 +72,25 @@ struct Killed;
 /// The user that all run as.
 pub(super) const UID: u32 = 501;
 
-/// The task that this thread is of: the one that all threads start in, unless
-/// they are told otherwise.
-pub(super) fn current() -> (TaskId, Locked) {
+/// The task that this thread is of, which may be dead: the one that all threads
+/// start in, unless they are told otherwise.
+///
+/// For what destructors call. One that unwinds makes a function lose the value that
+/// it is about to return (rust-lang/rust#47949).
+pub(super) fn dead_or_alive() -> (TaskId, Locked) {
     let mut kernel = lock();
     let mut task = CURRENT.get();
     if task == 0 {
         task = 1;
         kernel.task(task, 0);
     }
-    let killed = kernel.tasks.get(&task).is_none_or(|task| task.status.is_some());
-    if killed && !std::thread::panicking() {
+    (task, kernel)
+}
+
+/// The task that this thread is of; a dead one does nothing any more.
+pub(super) fn current() -> (TaskId, Locked) {
+    let (task, kernel) = dead_or_alive();
+    if is_dead(&kernel, task) && !std::thread::panicking() {
         drop(kernel);
         resume_unwind(Box::new(Killed));
     }
@@ -96,7 +104,14 @@ pub(super) fn is_dead(kernel: &Kernel, task: TaskId) -> bool {
 
 /// The same, and whether this call is the one that is made to fail.
 pub(super) fn call(failure: Code) -> Result<(TaskId, Locked), Code> {
-    let (task, mut kernel) = current();
+    or_fail(current(), failure)
+}
+
+/// Whether this caller's call is the one that is made to fail.
+pub(super) fn or_fail(
+    (task, mut kernel): (TaskId, Locked),
+    failure: Code,
+) -> Result<(TaskId, Locked), Code> {
     let left = kernel.tasks.get_mut(&task).and_then(|task| task.fail_after.as_mut());
     match left {
         Some(0) => {
