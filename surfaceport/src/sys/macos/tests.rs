@@ -226,7 +226,7 @@ fn what_the_dead_drop_does_not_unwind() {
         0
     }
     in_task(|| {
-        let mut spawned = testing::child(main, "sys::macos::tests::dead", "").start().unwrap();
+        let spawned = testing::child(main, "sys::macos::tests::dead", "").start().unwrap();
         until(|| lock(&CHILD).0);
         spawned.process.kill();
         assert!(spawned.process.ended(PATIENCE));

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, OsString};
 use std::io;
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::memory::{Block, PAGE, SurfaceObject};
