@@ -106,14 +106,22 @@ pub fn deaths() {
     println!("{wanted} deaths: the event after {half:?} (median), {p99:?} (99th percentile)");
 }
 
-/// Two good children beside nobody and beside a child that floods, in turns.
+/// Two good children beside nobody and beside a child that floods, in turns: at a
+/// display's rate, and at the suite's own, where each delay is a larger part.
 pub fn neighbours() {
     let rounds: u32 = parameter("NUMBER", 2);
+    let mut host = Host::new();
+    for tick in [Duration::from_secs(1) / 60, host.tick] {
+        host.tick = tick;
+        beside_a_flood(&mut host, rounds);
+    }
+}
+
+fn beside_a_flood(host: &mut Host, rounds: u32) {
     let cpu = || {
         let used = clock_gettime(ClockId::ProcessCPUTime);
         Duration::new(used.tv_sec.cast_unsigned(), u32::try_from(used.tv_nsec).unwrap())
     };
-    let mut host = Host::new();
     let mut gaps = [Gaps::default(), Gaps::default()];
     let mut used = [Duration::ZERO; 2];
     const TURN: Duration = Duration::from_secs(2);
@@ -131,9 +139,10 @@ pub fn neighbours() {
     let p99 = gaps.map(|gaps| gaps.percentile(99));
     let share = used.map(|used| 100.0 * used.as_secs_f64() / (TURN * rounds).as_secs_f64());
     println!(
-        "{rounds} turns of {TURN:?}: 99th percentile of the neighbours' frame interval {:?} alone, \
-         {:?} beside a flood, ratio {:.3}; the host's processor time {:.1} % and {:.1} % of a core: \
-         {:.1} % for the flood",
+        "a frame each {:?}, {rounds} turns of {TURN:?}: 99th percentile of the neighbours' frame \
+         interval {:?} alone, {:?} beside a flood, ratio {:.3}; the host's processor time {:.1} % and \
+         {:.1} % of a core: {:.1} % for the flood",
+        host.tick,
         p99[0],
         p99[1],
         p99[1].as_secs_f64() / p99[0].as_secs_f64(),

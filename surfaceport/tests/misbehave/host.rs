@@ -16,7 +16,7 @@ use crate::support::{
 use crate::table::{Behaviour, Expect, OF_THE_WORD, Start};
 use crate::{BEHAVIOUR, support};
 
-/// Between two frames of the neighbours.
+/// Between two frames of the neighbours, unless a figure wants another rate.
 const TICK: Duration = Duration::from_millis(4);
 /// Longer than this no neighbour may wait for its next frame, on a machine that
 /// has other things to do as well.
@@ -155,6 +155,8 @@ fn look(frame: &Frame, pixels: &mut [u8]) -> u64 {
 #[derive(Debug)]
 pub struct Host {
     neighbours: [Neighbour; 2],
+    /// Between two frames of theirs.
+    pub tick: Duration,
     next_tick: Instant,
     listener: Listener,
     name: String,
@@ -169,6 +171,7 @@ impl Host {
         let name = format!("test.hostile.{}", std::process::id());
         let mut host = Self {
             neighbours: [Neighbour::start(), Neighbour::start()],
+            tick: TICK,
             next_tick: Instant::now(),
             listener: Listener::bind(&name).unwrap(),
             name,
@@ -338,7 +341,7 @@ impl Host {
         let left = Timespec { tv_sec: 0, tv_nsec: left.subsec_nanos().into() };
         let _signal = rustix::event::poll(&mut polled, Some(&left));
         if Instant::now() >= self.next_tick {
-            self.next_tick = Instant::now() + TICK;
+            self.next_tick = Instant::now() + self.tick;
             for one in &mut self.neighbours {
                 one.session.begin_frame(surfaceport::Timestamp::now());
             }
