@@ -7,14 +7,16 @@ use std::collections::BTreeMap;
 
 use crate::project::{self, Checked, Verdict};
 
-/// Checks the workspace, and `fuzz/`, which has a lock file of its own.
+/// Checks the workspace, and what has a lock file of its own: `fuzz/`, and `peers/`,
+/// which CI does not build. A lock file that is broken or old is found, too.
 pub(crate) fn run() -> Checked {
     let root = project::root();
     let text = std::fs::read_to_string(root.join("deny.toml"))
         .map_err(|error| format!("deny.toml: {error}"))?;
     let allowed = allowed(&text)?;
     let mut packages = BTreeMap::new();
-    for manifest in [root.join("Cargo.toml"), root.join("fuzz/Cargo.toml")] {
+    for manifest in ["Cargo.toml", "fuzz/Cargo.toml", "peers/Cargo.toml"] {
+        let manifest = root.join(manifest);
         if manifest.exists() {
             read(&project::metadata(&manifest, &["--locked"])?, &mut packages)?;
         }
