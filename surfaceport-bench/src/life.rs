@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
 use surfaceport::{
-    Command, Damage, Deadline, Error, Event, Frame, Renderer, RendererEvent, Restart, Scale,
-    Session, Size, SwapchainDescriptor, Timestamp,
+    Command, Damage, Deadline, Error, Event, Frame, Limits, Renderer, RendererEvent, Restart,
+    Scale, Session, Size, SwapchainDescriptor, Timestamp,
 };
 
 use crate::board::PATIENCE;
@@ -53,8 +53,12 @@ pub(crate) fn child(fps: u32) -> Result<(), Failure> {
 }
 
 fn spawn(fps: u32) -> Result<Session, Failure> {
+    // Once after its last frame, it is looked whether a child rests: soon, so that
+    // this is over when anything is measured.
+    let limits = Limits::default().stall(Duration::from_millis(100));
     let command = Command::new(std::env::current_exe()?)
         .args([crate::CHILD, NAME, &fps.to_string()])
+        .limits(limits)
         .restart(Restart::never());
     Ok(Session::spawn(command)?)
 }
