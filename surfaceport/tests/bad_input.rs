@@ -103,7 +103,11 @@ fn an_end_before_the_deadline_that_is_seen_after_it() {
 #[test]
 fn a_program_that_can_not_be_started() {
     let text = std::env::temp_dir().join(format!("surfaceport-text-{}", std::process::id()));
-    std::fs::write(&text, "no program").unwrap();
+    // By another process: while this one writes it, a test beside it may fork, and what a fork
+    // holds open to write can not be started (execve(2), ETXTBSY).
+    let write = "echo no program >\"$0\"";
+    let written = std::process::Command::new("sh").args(["-c", write]).arg(&text).status();
+    assert!(written.unwrap().success());
     let cases = [
         ("/no/such/program".into(), std::io::ErrorKind::NotFound, "No such file"),
         ("no-such-program-on-the-path".into(), std::io::ErrorKind::NotFound, "No such file"),
