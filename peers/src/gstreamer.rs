@@ -1,6 +1,7 @@
 //! GStreamer: buffers through shmsink and shmsrc, written where the sink wants
 //! them, or copied there by it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -133,6 +134,7 @@ pub(crate) struct Consumer {
     kept: Option<Sample>,
     run: Run,
     _child: Started,
+    _folder: Folder,
 }
 
 pub(crate) struct Producer {
@@ -141,9 +143,24 @@ pub(crate) struct Producer {
     run: Run,
 }
 
-fn paths(board: &Path) -> Result<[PathBuf; 2], Failure> {
-    let name = board.file_name().ok_or("no name")?.to_string_lossy();
-    Ok(["frames", "requests"].map(|what| std::env::temp_dir().join(format!("{name}-{what}"))))
+/// Where a run's sockets are: the sink of a pipeline that failed leaves its own.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: String) -> io::Result<Self> {
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).map(|()| Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _removed = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn sockets(folder: &Path) -> [PathBuf; 2] {
+    ["frames", "requests"].map(|what| folder.join(what))
 }
 
 macro_rules! subject {
@@ -159,16 +176,18 @@ macro_rules! subject {
             }
 
             fn host(start: &Start<'_>) -> Result<Consumer, Failure> {
-                let [frames, requests] = paths(start.board.path())?;
+                let folder = Folder::new(start.name())?;
+                let [frames, requests] = sockets(&folder.0);
                 let run = start.run.clone();
                 let requests = Sender::new(&requests, 8, run.slots, true)?;
-                let child = start.spawn(Vec::new())?;
+                let child = start.spawn(vec![folder.0.to_string_lossy().into_owned()])?;
                 let frames = Receiver::new(&frames, run.delivery)?;
-                Ok(Consumer { frames, requests, kept: None, run, _child: child })
+                Ok(Consumer { frames, requests, kept: None, run, _child: child, _folder: folder })
             }
 
             fn child(arguments: &ChildArguments) -> Result<Producer, Failure> {
-                let [frames, requests] = paths(&arguments.board)?;
+                let folder = arguments.rest.first().ok_or("no folder")?;
+                let [frames, requests] = sockets(folder.as_ref());
                 let run = arguments.run.clone();
                 let requests = Receiver::new(&requests, Delivery::Newest)?;
                 let frames = Sender::new(&frames, run.bytes(), run.slots, $in_place)?;

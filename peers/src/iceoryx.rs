@@ -1,6 +1,7 @@
 //! iceoryx2: samples by publish and subscribe, wake-ups by events.
 
 use std::mem::MaybeUninit;
+use std::time::Instant;
 
 use iceoryx2::port::listener::Listener;
 use iceoryx2::port::notifier::Notifier;
@@ -115,7 +116,7 @@ impl Subject for Iceoryx2 {
     }
 
     fn host(start: &Start<'_>) -> Result<Consumer, Failure> {
-        let name = format!("surfaceport-peers/{}", start.board.path().display());
+        let name = start.name();
         let services = Services::new(name.clone())?;
         let run = start.run.clone();
         Ok(Consumer {
@@ -152,16 +153,20 @@ fn receive<T>(
 ) -> Result<T, Failure> {
     match wait {
         Wait::Awake => look(|| receive().transpose())?,
-        Wait::Asleep => loop {
-            if let Some(sample) = receive()? {
-                return Ok(sample);
+        Wait::Asleep => {
+            let mut since = None;
+            loop {
+                if let Some(sample) = receive()? {
+                    return Ok(sample);
+                }
+                let mut woken = false;
+                event.timed_wait(|_| woken = true, PATIENCE)?;
+                // A signal ends the wait, too: the time has to have passed.
+                if !woken && since.get_or_insert_with(Instant::now).elapsed() >= PATIENCE {
+                    return Err("the other side does not answer".into());
+                }
             }
-            let mut woken = false;
-            event.timed_wait(|_| woken = true, PATIENCE)?;
-            if !woken {
-                return Err("the other side does not answer".into());
-            }
-        },
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use crate::measure::{self, Length, Sample};
+use crate::pair;
+use crate::plan::OWN_PAIR;
 use crate::results::{Brief, Table};
 use crate::run::Run;
 use crate::subject::{self, Failure, Subject};
@@ -187,7 +189,13 @@ pub(crate) fn run(
             eprint!("\r\x1b[K{}: round {} of {rounds}: {}", experiment.name, round + 1, entry.name);
             let _shown = std::io::stderr().flush();
             let Some(table) = tables.get_mut(*index) else { continue };
-            match (entry.host)(&experiment.run, experiment.length) {
+            let Experiment { run, length, .. } = experiment;
+            let sample = if experiment.name == OWN_PAIR {
+                pair::host(entry.name, run, *length)
+            } else {
+                (entry.host)(run, *length)
+            };
+            match sample {
                 Ok(sample) => {
                     let round = table.rounds.get_mut(round);
                     round.map(|round| round.insert(entry.name.to_owned(), Brief::of(&sample)));

@@ -27,10 +27,11 @@ const HUGE: &str = "huge pages";
 
 /// All of them, by name.
 pub(crate) const ALL: [(&str, Make); 5] = [
+    // First: what a child takes shows only while no memory is left of earlier runs.
+    (MANY, |options, _| many(options)),
     (ASLEEP, |options, subjects| count(ASLEEP, Wait::Asleep, options, subjects)),
     (AWAKE, |options, subjects| count(AWAKE, Wait::Awake, options, subjects)),
     (LIFE, |options, _| life(((200.0 * options.scale) as usize).max(10), LIFE)),
-    (MANY, |options, _| many(options)),
     (HUGE, |_, _| huge::grid()),
 ];
 

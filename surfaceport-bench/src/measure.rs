@@ -180,6 +180,11 @@ pub(crate) fn host<S: Subject>(run: &Run, length: Length) -> Result<Sample, Fail
     Ok(sample)
 }
 
+/// When so many frames are to be there, at this rate.
+fn due(frames: u64, fps: u32) -> Duration {
+    Duration::from_secs_f64(frames as f64 / f64::from(fps))
+}
+
 /// The producer's side of a run.
 ///
 /// # Errors
@@ -204,8 +209,12 @@ pub(crate) fn child<S: Subject>(arguments: &ChildArguments) -> Result<(), Failur
             Task::Answer if !child.wait()? => break,
             Task::Answer | Task::Flood => {}
             Task::Paced(fps) => {
-                let due = Duration::from_secs_f64(frames as f64 / f64::from(fps));
-                std::thread::sleep(due.saturating_sub(begin.elapsed()));
+                std::thread::sleep(due(frames, fps).saturating_sub(begin.elapsed()));
+            }
+            Task::Busy(fps) => {
+                while begin.elapsed() < due(frames, fps) {
+                    std::hint::spin_loop();
+                }
             }
         }
         match board.state() {
@@ -230,8 +239,8 @@ pub(crate) fn child<S: Subject>(arguments: &ChildArguments) -> Result<(), Failur
     let before = counted.ok_or("the run was over before it began")?;
     board.say_done(Usage::now(frames).since(before).with_memory(run.bytes()));
     if run.task != Task::Answer {
-        // The host may sleep for a frame that did not come any more.
-        child.publish(0)?;
+        // The host may sleep for a frame that did not come any more, or be done.
+        let _best_effort = child.publish(0);
     }
     Ok(())
 }

@@ -139,6 +139,23 @@ pub(crate) fn plan(scale: f64) -> Vec<Experiment> {
         plan.add(name, name, run, (20_000.0, 2.0), times, FUTEX, targets);
     }
 
+    for (name, placement, targets) in [
+        (
+            "hand-off to a sleeper, a core each",
+            Placement::CoreEach,
+            &const { asleep("asleep each time, a core each") },
+        ),
+        (
+            "hand-off to a sleeper, placed by the scheduler",
+            Placement::Scheduler,
+            &const { asleep("asleep each time, placed by the scheduler") },
+        ),
+    ] {
+        let task = Task::Busy(5_000);
+        let run = Run { placement, task, touch: Touch::Stamp, ..base.clone() };
+        plan.add(name, name, run, (10_000.0, 2.0), times, FUTEX, targets);
+    }
+
     let awake = Run { wait: Wait::Awake, placement: Placement::CoreEach, ..base.clone() };
     for (name, touch, targets) in [
         ("hand-off, awake", Touch::Nothing, AWAKE),

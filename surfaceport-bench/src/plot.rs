@@ -2,16 +2,19 @@
 
 use std::fmt::Write as _;
 
-const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 360.0;
 const LEFT: f64 = 64.0;
-const RIGHT: f64 = WIDTH - 180.0;
+const RIGHT: f64 = 780.0;
+/// Of a character of the legend, about, so that the longest name has room.
+const CHARACTER: f64 = 7.8;
 const TOP: f64 = 44.0;
 const BOTTOM: f64 = HEIGHT - 48.0;
 const COLOURS: [&str; 10] = [
-    "#1d4ed8", "#b45309", "#047857", "#6d28d9", "#b91c1c", "#0e7490", "#a16207", "#be185d",
-    "#334155", "#4d7c0f",
+    "#1d4ed8", "#ea580c", "#059669", "#7c3aed", "#b91c1c", "#0891b2", "#78350f", "#db2777",
+    "#334155", "#65a30d",
 ];
+/// So many are drawn through, the others dashed: colours alone don't tell ten apart.
+const SOLID: usize = 5;
 
 /// A line through points.
 #[derive(Clone, Debug)]
@@ -82,8 +85,10 @@ pub(crate) fn plot(
     };
     let x_of = |x: f64| LEFT + x_axis.place(x) * (RIGHT - LEFT);
     let y_of = |y: f64| BOTTOM - y_axis.place(y) * (BOTTOM - TOP);
+    let longest = curves.iter().map(|curve| curve.name.chars().count()).max().unwrap_or(0);
+    let full_width = RIGHT + 48.0 + CHARACTER * longest as f64;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {full_width:.0} {HEIGHT}\" \
          font-family=\"system-ui, 'DejaVu Sans', sans-serif\" font-size=\"13\" fill=\"#475569\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
          <text x=\"{LEFT}\" y=\"26\" font-size=\"16\" fill=\"#0f172a\">{title}</text>\n\
@@ -114,10 +119,11 @@ pub(crate) fn plot(
         let path: Vec<_> = curve.points.iter().map(place).collect();
         // The first is the one that all this is about.
         let width = if index == 0 { 3 } else { 2 };
+        let dashes = if index < SOLID { "" } else { " stroke-dasharray=\"7 3\"" };
         let (x, y) = (RIGHT + 14.0, TOP + 14.0 + 20.0 * index as f64);
         let _written = writeln!(
             svg,
-            "<g stroke=\"{colour}\" stroke-width=\"{width}\" fill=\"none\" stroke-linejoin=\"round\">\
+            "<g stroke=\"{colour}\" stroke-width=\"{width}\" fill=\"none\" stroke-linejoin=\"round\"{dashes}>\
              <path d=\"M{}\"/><path d=\"M{x} {:.1}h20\"/></g>\
              <text x=\"{:.1}\" y=\"{y:.1}\" fill=\"#0f172a\">{}</text>",
             path.join("L"),

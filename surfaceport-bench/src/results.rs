@@ -151,7 +151,7 @@ impl Results {
     pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
         match std::fs::read(path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| format!("{}: {error}; remove it", path.display()).into()),
+                .map_err(|error| format!("{}: {error}", path.display()).into()),
             Err(_) => Ok(Self::default()),
         }
     }
@@ -163,6 +163,16 @@ impl Results {
     /// If the file can't be written.
     pub(crate) fn save(&self, path: &Path) -> Result<(), Failure> {
         Ok(std::fs::write(path, serde_json::to_vec_pretty(self)?)?)
+    }
+
+    /// These, with what `newer` has instead of their own.
+    pub(crate) fn updated(mut self, newer: Self) -> Self {
+        newer.tables.into_iter().for_each(|table| self.add_table(table));
+        newer.grids.into_iter().for_each(|grid| self.add_grid(grid));
+        if !newer.not_run.is_empty() {
+            self.not_run = newer.not_run;
+        }
+        Self { machine: newer.machine, clock_ns: newer.clock_ns, ..self }
     }
 
     /// Adds a table, instead of an older one.
@@ -233,12 +243,15 @@ mod tests {
         results.add_grid(grid);
         let path = std::env::temp_dir().join(format!("bench-test-{}.json", std::process::id()));
         results.save(&path).unwrap();
-        let mut back = Results::load(&path).unwrap();
+        let back = Results::load(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         assert_eq!(back.grid("life").unwrap().value("start", "p50"), Some(1.5));
         assert_eq!(back.grid("life").unwrap().value("start", "p99"), None);
-        back.add_table(table(&[(4.0, 2.0), (4.0, 2.0)]));
-        assert_eq!(back.tables.len(), 1);
-        assert_eq!(back.table("hand-off").unwrap().rounds.len(), 2);
+        let mut newer = Results { clock_ns: 7.0, ..Results::default() };
+        newer.add_table(table(&[(4.0, 2.0), (4.0, 2.0)]));
+        let all = back.updated(newer);
+        assert_eq!(all.tables.len(), 1);
+        assert_eq!(all.table("hand-off").unwrap().rounds.len(), 2);
+        assert!(all.grid("life").is_some() && all.clock_ns == 7.0);
     }
 }

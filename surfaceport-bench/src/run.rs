@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use surfaceport::Size;
+use surfaceport::{PresentMode, Size};
 
 /// How a side waits for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,9 @@ pub enum Task {
     Flood,
     /// Frames by its own clock, so many a second.
     Paced(u32),
+    /// The same, but it computes in between: the consumer sleeps before each
+    /// frame, and the child does not.
+    Busy(u32),
 }
 
 macro_rules! words {
@@ -87,6 +90,7 @@ impl fmt::Display for Task {
             Self::Answer => f.write_str("answer"),
             Self::Flood => f.write_str("flood"),
             Self::Paced(fps) => write!(f, "paced-{fps}"),
+            Self::Busy(fps) => write!(f, "busy-{fps}"),
         }
     }
 }
@@ -97,11 +101,12 @@ impl FromStr for Task {
         match word {
             "answer" => Ok(Self::Answer),
             "flood" => Ok(Self::Flood),
-            other => other
-                .strip_prefix("paced-")
-                .and_then(|fps| fps.parse().ok())
-                .map(Self::Paced)
-                .ok_or_else(|| format!("{other:?} is no task")),
+            other => {
+                let of = |prefix| other.strip_prefix(prefix)?.parse().ok();
+                let paced = of("paced-").map(Self::Paced);
+                let task = paced.or_else(|| of("busy-").map(Self::Busy));
+                task.ok_or_else(|| format!("{other:?} is no task"))
+            }
         }
     }
 }
@@ -143,6 +148,14 @@ impl Default for Run {
 }
 
 impl Run {
+    /// What the library calls its delivery.
+    pub(crate) fn mode(&self) -> PresentMode {
+        match self.delivery {
+            Delivery::Newest => PresentMode::Mailbox,
+            Delivery::Every => PresentMode::Fifo,
+        }
+    }
+
     /// Bytes of a frame.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -3,23 +3,25 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
+use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 /// Bytes from one word to the next: two cache lines, so that neighbours that
 /// are fetched together do not meet.
 const LINE: usize = 128;
 
-/// A file in memory, mapped; the one that made it removes it.
+/// A file in memory, mapped. It has no name: the kernel frees it, however its
+/// users end.
 #[derive(Debug)]
 pub struct Shared {
     start: NonNull<u8>,
     len: usize,
-    path: PathBuf,
-    own: bool,
+    file: File,
 }
 
 impl Shared {
@@ -29,16 +31,9 @@ impl Shared {
     ///
     /// If there is no room.
     pub fn create(len: usize) -> io::Result<Self> {
-        use std::sync::atomic::Ordering::Relaxed;
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Relaxed);
-        let name = format!("surfaceport-bench-{}-{number}", std::process::id());
-        let folder = Path::new("/dev/shm");
-        let folder = if folder.is_dir() { folder.to_owned() } else { std::env::temp_dir() };
-        let path = folder.join(name);
-        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
-        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, len as u64)?;
-        Self::map(&file, len, path, true)
+        let file = File::from(memfd_create("surfaceport-bench", MemfdFlags::CLOEXEC)?);
+        fallocate(&file, FallocateFlags::empty(), 0, len as u64)?;
+        Self::map(file, len)
     }
 
     /// The same memory in the other process.
@@ -49,23 +44,23 @@ impl Shared {
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = File::options().read(true).write(true).open(path)?;
         let len = usize::try_from(file.metadata()?.len()).unwrap_or(0);
-        Self::map(&file, len, path.to_owned(), false)
+        Self::map(file, len)
     }
 
-    fn map(file: &File, len: usize, path: PathBuf, own: bool) -> io::Result<Self> {
+    fn map(file: File, len: usize) -> io::Result<Self> {
         let flags = MapFlags::SHARED | MapFlags::POPULATE;
         // SAFETY: a new mapping where the kernel likes; nothing of ours is there.
         let start = unsafe {
-            mmap(std::ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, flags, file, 0)
+            mmap(std::ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, flags, &file, 0)
         }?;
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, len, path, own })
+        Ok(Self { start, len, file })
     }
 
-    /// Where the other process finds it.
+    /// Where the other process finds it, while this one has it.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn path(&self) -> PathBuf {
+        format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd()).into()
     }
 
     fn line(&self, index: usize) -> NonNull<u8> {
@@ -80,6 +75,13 @@ impl Shared {
     pub fn word(&self, index: usize) -> &AtomicU64 {
         // SAFETY: mapped for as long as `self`, aligned to its line, and only
         // ever used as an atomic of this size by both sides.
+        unsafe { self.line(index).cast().as_ref() }
+    }
+
+    /// All words of a line.
+    #[must_use]
+    pub fn words_of_line(&self, index: usize) -> &[AtomicU64; LINE / 8] {
+        // SAFETY: as for `word`.
         unsafe { self.line(index).cast().as_ref() }
     }
 
@@ -125,9 +127,6 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // SAFETY: our own mapping, and no borrow of it outlives `self`.
         let _unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
-        if self.own {
-            let _removed = std::fs::remove_file(&self.path);
-        }
     }
 }
 

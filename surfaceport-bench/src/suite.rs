@@ -59,13 +59,8 @@ impl Options {
 ///
 /// If a run fails, or the results can't be written.
 pub fn suite(options: &Options, subjects: &[Entry]) -> Result<(), Failure> {
-    let file = options.out.as_ref().map(|folder| folder.join("bench.json"));
-    let mut results = match &file {
-        Some(file) if !options.only.is_empty() => Results::load(file)?,
-        _ => Results::default(),
-    };
-    results.machine = machine();
-    results.clock_ns = clock_ns();
+    let (machine, clock_ns) = (machine(), clock_ns());
+    let mut results = Results { machine, clock_ns, ..Results::default() };
     if !options.is_small {
         results.not_run.clone_from(&options.not_run);
     }
@@ -75,6 +70,15 @@ pub fn suite(options: &Options, subjects: &[Entry]) -> Result<(), Failure> {
     let wanted =
         |name: &str| name.contains(&options.only) && (name != OWN_PAIR || options.is_small);
     let mut some = false;
+    board::raise_fd_limit();
+    for (name, run) in grids::ALL {
+        if wanted(name) {
+            some = true;
+            let grid = run(options, subjects)?;
+            print!("{}", report::grid(&grid));
+            results.add_grid(grid);
+        }
+    }
     for group in plan.chunk_by(|one, other| one.group == other.group) {
         let group: Vec<Experiment> =
             group.iter().filter(|experiment| wanted(experiment.name)).cloned().collect();
@@ -88,17 +92,16 @@ pub fn suite(options: &Options, subjects: &[Entry]) -> Result<(), Failure> {
             results.add_table(table);
         }
     }
-    board::raise_fd_limit();
-    for (name, run) in grids::ALL {
-        if wanted(name) {
-            some = true;
-            let grid = run(options, subjects)?;
-            print!("{}", report::grid(&grid));
-            results.add_grid(grid);
-        }
-    }
     if !some {
         return Err(format!("no experiment has {:?} in its name", options.only).into());
+    }
+    // Only now: what is kept of an earlier run is memory, too, and memory was measured.
+    let file = options.out.as_ref().map(|folder| folder.join("bench.json"));
+    if let Some(file) = file.filter(|_| !options.only.is_empty()) {
+        match Results::load(&file) {
+            Ok(earlier) => results = earlier.updated(results),
+            Err(error) => eprintln!("{error}: it is replaced"),
+        }
     }
     print!("{}", report::checks(&checks(&plan, &results)));
     match &options.out {

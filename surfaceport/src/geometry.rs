@@ -277,10 +277,19 @@ impl Damage {
     /// The part that lies within a surface of this size.
     #[must_use]
     pub fn clipped(&self, size: Size) -> Self {
-        let Some(rects) = self.rects() else { return Self::FULL };
-        let mut clipped = Self::NONE;
-        rects.iter().for_each(|rect| clipped.add(rect.clipped(size)));
+        let mut clipped = *self;
+        clipped.clip(size);
         clipped
+    }
+
+    /// Keeps only that part. All of a surface stays so, and is not even copied.
+    #[inline]
+    pub(crate) fn clip(&mut self, size: Size) {
+        if let Some(rects) = self.rects() {
+            let mut clipped = Self::NONE;
+            rects.iter().for_each(|rect| clipped.add(rect.clipped(size)));
+            *self = clipped;
+        }
     }
 }
 

@@ -8,15 +8,15 @@ use crate::swapchain::child::Child;
 use crate::swapchain::host::{Account, Host};
 use crate::sync::AtomicU64;
 
-/// The child's side of a generation in mailbox.
+/// The child's side of a generation.
 #[derive(Debug)]
 pub struct WordChild(Child);
 
 impl WordChild {
     /// All slots are its own.
     #[must_use]
-    pub fn new(slots: usize) -> Self {
-        Self(Child::new(slots, PresentMode::Mailbox))
+    pub fn new(slots: usize, mode: PresentMode) -> Self {
+        Self(Child::new(slots, mode))
     }
 
     /// A free slot, if there is one.
@@ -24,9 +24,10 @@ impl WordChild {
         self.0.acquire(word)
     }
 
-    /// Hands a slot over. Whether to wake the host.
-    pub fn present(&mut self, word: &AtomicU64, slot: u8) -> bool {
-        self.0.present(word, &[], slot).ring
+    /// Hands a slot over; in fifo the ring has a word for each slot. Whether to wake
+    /// the host.
+    pub fn present(&mut self, word: &AtomicU64, ring: &[AtomicU64], slot: u8) -> bool {
+        self.0.present(word, ring, slot).ring
     }
 }
 
@@ -37,17 +38,17 @@ pub struct WordHost(Host, Account);
 impl WordHost {
     /// Nothing is presented yet.
     #[must_use]
-    pub fn new(slots: u8) -> Self {
-        Self(Host::new(slots, PresentMode::Mailbox), Account::new())
+    pub fn new(slots: u8, mode: PresentMode) -> Self {
+        Self(Host::new(slots, mode), Account::new())
     }
 
-    /// The newest frame's slot, if one is unread.
+    /// The next frame's slot, if one is unread.
     ///
     /// # Errors
     ///
     /// What the child did wrong.
-    pub fn take(&mut self, word: &AtomicU64) -> Result<Option<u8>, Violation> {
-        Ok(self.0.take(&self.1, word, &[])?.frame.map(|frame| frame.slot))
+    pub fn take(&mut self, word: &AtomicU64, ring: &[AtomicU64]) -> Result<Option<u8>, Violation> {
+        Ok(self.0.take(&self.1, word, ring)?.frame.map(|frame| frame.slot))
     }
 
     /// Gives a slot back. Whether to wake the child.

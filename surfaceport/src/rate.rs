@@ -10,29 +10,29 @@ use crate::time::Timestamp;
 /// All of its state is one point in time: when the debt is paid.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Allowance {
-    /// What one unit costs.
-    unit: Duration,
+    /// What one unit costs, in ns, as all times here: a frame earns one.
+    unit: u64,
     /// How far ahead of the clock the spending may be.
-    burst: Duration,
-    paid_at: Timestamp,
+    burst: u64,
+    paid_at: u64,
 }
 
 impl Allowance {
     /// One unit for each `unit` of time, and `burst` units at once.
     pub(crate) fn new(unit: Duration, burst: u32) -> Self {
-        Self { unit, burst: unit.saturating_mul(burst), paid_at: Timestamp::default() }
+        let unit = (Timestamp::default() + unit).as_nanos();
+        Self { unit, burst: unit.saturating_mul(burst.into()), paid_at: 0 }
     }
 
     /// One unit is spent. `false`: that was more than is granted.
     pub(crate) fn spend(&mut self, now: Timestamp) -> bool {
-        self.paid_at = self.paid_at.max(now) + self.unit;
-        self.paid_at.since(now) <= self.burst
+        self.paid_at = self.paid_at.max(now.as_nanos()).saturating_add(self.unit);
+        self.paid_at - now.as_nanos() <= self.burst
     }
 
     /// One unit comes back.
     pub(crate) fn earn(&mut self) {
-        let paid_at = self.paid_at.since(Timestamp::default() + self.unit);
-        self.paid_at = Timestamp::default() + paid_at;
+        self.paid_at = self.paid_at.saturating_sub(self.unit);
     }
 }
 

@@ -410,7 +410,7 @@ fn damage_and_age_never_say_too_little() {
         let mut last = 0;
         each_frame(&mut session, |_, frame| {
             frame.copy_to(&mut whole).unwrap();
-            copy.update(frame.damage(), &whole);
+            copy.update(&frame.damage(), &whole);
             let claimed = u64::from_le_bytes(*frame.user_data().first_chunk().unwrap());
             assert_eq!(copy.hash(), claimed, "damage of {} misses some", frame.id());
             let pixels = copy.pixels.iter().copied();

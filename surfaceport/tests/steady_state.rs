@@ -288,7 +288,7 @@ fn look(frame: &Frame) {
     std::hint::black_box(hash(rows));
     let mut row = [0; 64 * 4];
     view.copy_row(5, &mut row);
-    std::hint::black_box((row, frame.user_data(), *frame.damage()));
+    std::hint::black_box((row, frame.user_data(), frame.damage()));
 }
 
 /// A pair of processes; `f` gets their parameters.

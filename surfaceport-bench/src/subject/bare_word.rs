@@ -1,15 +1,18 @@
 //! The library's hand-off by itself: its word, and both sides' accounts of the
 //! slots. No frame data, no times, no messages.
 
+use std::sync::atomic::AtomicU64;
+
 use surfaceport::internals::{WordChild, WordHost};
 
 use super::{Child, Failure, Host, Start, Started, Subject, read, write};
 use crate::board;
-use crate::run::{ChildArguments, Delivery, Run, Touch, Wait};
+use crate::run::{ChildArguments, Run, Touch, Wait};
 use crate::shared::Shared;
 
 const REQUEST: usize = 0;
 const FRAME: usize = 1;
+const RING: usize = 2;
 const PIXELS: usize = 4096;
 
 /// The word alone.
@@ -49,24 +52,21 @@ macro_rules! subject {
             type Child = Producer;
 
             fn can(run: &Run) -> bool {
-                run.wait == Wait::Awake
-                    && run.delivery == Delivery::Newest
-                    && matches!(run.touch, $touches)
-                    && run.keep_ms == 0
+                run.wait == Wait::Awake && matches!(run.touch, $touches) && run.keep_ms == 0
             }
 
             fn host(start: &Start<'_>) -> Result<Consumer, Failure> {
                 let run = start.run.clone();
                 let memory = Shared::create(PIXELS + run.slots * run.bytes())?;
                 let child = start.spawn(vec![memory.path().to_string_lossy().into_owned()])?;
-                let host = WordHost::new(u8::try_from(run.slots)?);
+                let host = WordHost::new(u8::try_from(run.slots)?, run.mode());
                 Ok(Consumer { memory, host, requests: 0, touch: $touch, run, _child: child })
             }
 
             fn child(arguments: &ChildArguments) -> Result<Producer, Failure> {
                 let path = arguments.rest.first().ok_or("no memory")?;
                 let (memory, run) = (Shared::open(path.as_ref())?, arguments.run.clone());
-                let child = WordChild::new(run.slots);
+                let child = WordChild::new(run.slots, run.mode());
                 Ok(Producer { memory, child, requests: 0, touch: $touch, run })
             }
         }
@@ -80,6 +80,11 @@ subject!(
     Touch::Stamp,
     Touch::Nothing | Touch::Stamp
 );
+
+/// The unread frames, in fifo.
+fn ring<'a>(memory: &'a Shared, run: &Run) -> &'a [AtomicU64] {
+    memory.words_of_line(RING).get(..run.slots).unwrap_or(&[])
+}
 
 /// A slot's pixels.
 #[expect(clippy::mut_from_ref, reason = "the word hands slots out, not the borrow")]
@@ -99,7 +104,8 @@ impl Host for Consumer {
 
     fn take(&mut self) -> Result<u64, Failure> {
         let word = self.memory.word(FRAME);
-        let slot = board::look(|| self.host.take(word).transpose())?;
+        let ring = ring(&self.memory, &self.run);
+        let slot = board::look(|| self.host.take(word, ring).transpose())?;
         let slot = slot.map_err(|violation| format!("{violation:?}"))?;
         let value = read(pixels(&self.memory, &self.run, slot), self.touch);
         self.host.release(word, slot);
@@ -121,7 +127,7 @@ impl Child for Producer {
         let word = self.memory.word(FRAME);
         let slot = board::look(|| self.child.acquire(word))?;
         write(pixels(&self.memory, &self.run, slot), self.touch, value);
-        self.child.present(word, slot);
+        self.child.present(word, ring(&self.memory, &self.run), slot);
         Ok(())
     }
 }

@@ -12,6 +12,8 @@ mod word;
 use std::error::Error;
 use std::io;
 use std::process::{Child as Process, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use crate::run::{ChildArguments, Run, Touch};
 use crate::shared::Shared;
@@ -24,6 +26,9 @@ pub(crate) use self::seqpacket::SeqPacket;
 pub(crate) use self::socket::SocketCopy;
 pub(crate) use self::surfaceport::Surfaceport;
 pub(crate) use self::word::OneWord;
+
+/// How long a child may take to end, after its run.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// What went wrong.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -114,11 +119,19 @@ impl Start<'_> {
     /// The child's command line, with what the subject's host says to it.
     #[must_use]
     pub fn arguments(&self, rest: Vec<String>) -> Vec<String> {
-        let board = self.board.path().to_owned();
+        let board = self.board.path();
         let (subject, run) = (self.subject.to_owned(), self.run.clone());
         let mut all = vec![crate::CHILD.to_owned()];
         all.extend(ChildArguments { subject, run, board, rest }.to_arguments());
         all
+    }
+
+    /// A name that no other run has.
+    #[must_use]
+    pub fn name(&self) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Relaxed);
+        format!("surfaceport-bench-{}-{number}", std::process::id())
     }
 
     /// Starts a child that has no library to start it.
@@ -133,12 +146,17 @@ impl Start<'_> {
     }
 }
 
-/// A child that is ended, if it has not ended by itself, and reaped.
+/// A child that is reaped: after a run it ends by itself, and is given the time
+/// to, so that nothing of it stays behind.
 #[derive(Debug)]
 pub struct Started(Process);
 
 impl Drop for Started {
     fn drop(&mut self) {
+        let begin = Instant::now();
+        while matches!(self.0.try_wait(), Ok(None)) && begin.elapsed() < LEAVE {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let _gone = self.0.kill();
         let _reaped = self.0.wait();
     }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use surfaceport::{
-    Command, Damage, Deadline, Error, Event, Frame, Limits, PresentMode, Renderer, Session,
-    Swapchain, SwapchainDescriptor, Timestamp,
+    Command, Damage, Deadline, Error, Event, Frame, Limits, Renderer, Session, Swapchain,
+    SwapchainDescriptor, Timestamp,
 };
 
 use super::{Child, Failure, Host, Start, Subject, same, write};
 use crate::board::PATIENCE;
-use crate::run::{ChildArguments, Delivery, Run, Task, Touch, Wait};
+use crate::run::{ChildArguments, Run, Task, Touch, Wait};
 
 /// A session and a renderer.
 #[derive(Debug)]
@@ -73,12 +73,8 @@ impl Subject for Surfaceport {
     fn child(arguments: &ChildArguments) -> Result<Producer, Failure> {
         let run = arguments.run.clone();
         let renderer = Renderer::connect()?;
-        let mode = match run.delivery {
-            Delivery::Newest => PresentMode::Mailbox,
-            Delivery::Every => PresentMode::Fifo,
-        };
         let descriptor =
-            SwapchainDescriptor::new(run.size).slots(run.slots).mode(mode).spin(spin(&run));
+            SwapchainDescriptor::new(run.size).slots(run.slots).mode(run.mode()).spin(spin(&run));
         let swapchain = renderer.swapchain(descriptor)?;
         Ok(Producer { swapchain, _renderer: renderer, run })
     }
@@ -92,7 +88,7 @@ impl Consumer {
             Touch::Whole => {
                 let view = frame.view()?;
                 let rows = (0..frame.size().height).filter_map(|y| view.row_words(y));
-                same(rows.flatten())
+                same(rows.map(same))
             }
         })
     }

@@ -50,7 +50,7 @@ pub struct Canvas<'a> {
     swapchain: &'a Swapchain,
     slot: u8,
     /// `None` only after `present`.
-    surface: Option<DrawSurface>,
+    surface: Option<Box<DrawSurface>>,
     age: u64,
     drawn: bool,
     /// The processor has the surface, which it need not share with a GPU.
@@ -59,7 +59,12 @@ pub struct Canvas<'a> {
 }
 
 impl<'a> Canvas<'a> {
-    pub(super) fn new(swapchain: &'a Swapchain, slot: u8, surface: DrawSurface, age: u64) -> Self {
+    pub(super) fn new(
+        swapchain: &'a Swapchain,
+        slot: u8,
+        surface: Box<DrawSurface>,
+        age: u64,
+    ) -> Self {
         let record = FrameRecord::default();
         let surface = Some(surface);
         Self { swapchain, slot, surface, age, drawn: false, locked: false, record }
@@ -154,7 +159,7 @@ impl<'a> Canvas<'a> {
     /// this one; the frame is dropped.
     pub fn present(mut self, damage: Damage) -> Result<FrameId, Error> {
         let Some(surface) = self.surface.take() else { return Err(Error::Stale) };
-        self.swapchain.present(self.slot, surface, self.record, &damage)
+        self.swapchain.present(self.slot, surface, &mut self.record, damage)
     }
 }
 

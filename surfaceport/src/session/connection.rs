@@ -197,18 +197,19 @@ impl Connection {
     }
 
     /// Takes the next frame. A word that can't be ends the child.
-    pub(super) fn take(&mut self, wait: &WaitSet) -> Result<Option<Frame>, Violation> {
-        let Some(current) = &mut self.current else { return Ok(None) };
-        let taken = current.take();
-        match &taken {
-            Ok(None) => {}
-            Ok(Some(frame)) => {
+    pub(super) fn take(&mut self, wait: &WaitSet) -> Option<Frame> {
+        match self.current.as_mut()?.take() {
+            Ok(frame) => {
+                let frame = frame?;
                 self.bell.had_reason();
                 self.vigil.restart(frame.taken_at());
+                Some(frame)
             }
-            Err(violation) => self.condemn(ExitReason::Violation(*violation), wait),
+            Err(violation) => {
+                self.condemn(ExitReason::Violation(violation), wait);
+                None
+            }
         }
-        taken
     }
 
     /// Says that the host is going to sleep; `false`: a frame is there.

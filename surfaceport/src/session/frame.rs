@@ -61,7 +61,7 @@ impl Frame {
 
     /// What changed since the frame that was taken before this one.
     #[must_use]
-    pub fn damage(&self) -> &Damage {
+    pub fn damage(&self) -> Damage {
         self.lease.damage()
     }
 

@@ -13,12 +13,12 @@ use crate::error::{Error, Violation};
 use crate::mode::PresentMode;
 use crate::outcome::{FrameId, Outcome};
 use crate::page::Page;
-use crate::surface::{Lease, Lessor, Surface, SwapchainId};
+use crate::surface::{Lessor, Slot, Surface, SwapchainId};
 use crate::swapchain::feedback::FeedbackWriter;
 use crate::swapchain::host::{Account, Host};
 use crate::swapchain::page::Block;
 use crate::swapchain::word::Word;
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::time::Timestamp;
 use crate::wire::Setup;
 
@@ -116,21 +116,15 @@ impl Link {
     }
 }
 
-/// The surfaces of one Setup.
+/// One Setup, and which of its slots are held.
 #[derive(Debug)]
 pub(super) struct Generation {
     id: SwapchainId,
     number: u32,
+    /// Of all its surfaces, in bytes.
+    bytes: u64,
     link: Arc<Link>,
     account: Account,
-    surfaces: Vec<Slot>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    surface: Arc<Surface>,
-    /// Leases of it, while it is held.
-    leases: AtomicU32,
 }
 
 impl Generation {
@@ -143,14 +137,14 @@ impl Generation {
         self.number
     }
 
-    /// Bytes of memory that it keeps alive.
+    /// Bytes of memory of its surfaces.
     pub(super) fn bytes(&self) -> u64 {
-        self.surfaces.iter().map(|slot| slot.surface.memory_bytes()).sum()
+        self.bytes
     }
 
     /// Whether it has been retired and none of its frames is held.
     pub(super) fn is_over(&self) -> bool {
-        self.account.is_empty()
+        self.account.is_over()
     }
 }
 
@@ -163,22 +157,7 @@ impl Lessor for Generation {
         self.link.child_pid
     }
 
-    fn share(&self, slot: u8) {
-        if let Some(slot) = self.surfaces.get(usize::from(slot)) {
-            slot.leases.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
     fn give_back(&self, slot: u8) {
-        // What was done under the other leases was done before the release. One
-        // that is alone stays so: a lease is shared by who has it.
-        let leases = self.surfaces.get(usize::from(slot)).map(|slot| &slot.leases);
-        let others = |leases: &AtomicU32| {
-            leases.load(Ordering::Acquire) != 1 && leases.fetch_sub(1, Ordering::AcqRel) != 1
-        };
-        if leases.is_some_and(others) {
-            return;
-        }
         let released = self.account.release(&self.block().word, slot);
         if released.ring {
             self.link.ring_child();
@@ -197,11 +176,12 @@ impl Lessor for Generation {
 #[derive(Debug)]
 pub(super) struct Current {
     generation: Arc<Generation>,
+    slots: Vec<Arc<Slot>>,
+    count: u8,
     host: Host,
     mode: PresentMode,
-    slots: u8,
     last: u64,
-    copies: Arc<Copies>,
+    copies: Copies,
 }
 
 impl Current {
@@ -212,24 +192,27 @@ impl Current {
         link: &Arc<Link>,
     ) -> Result<Self, Error> {
         let surfaces = handles
-            .map(|handle| {
-                let surface = Surface::import(handle, setup.surface, setup.bytes_per_slot)?;
-                Ok(Slot { surface: Arc::new(surface), leases: AtomicU32::new(0) })
-            })
+            .map(|handle| Surface::import(handle, setup.surface, setup.bytes_per_slot))
             .collect::<Result<Vec<_>, Error>>()?;
         let generation = Arc::new(Generation {
             id: SwapchainId::new(),
             number: setup.generation,
+            bytes: surfaces.iter().map(Surface::memory_bytes).sum(),
             link: Arc::clone(link),
             account: Account::new(),
-            surfaces,
         });
+        let slot = |(number, surface)| {
+            let lessor = Arc::<Generation>::clone(&generation);
+            Arc::new(Slot::new(lessor, number, surface))
+        };
+        let slots = (0..).zip(surfaces).map(slot).collect();
         let host = Host::new(setup.slots, setup.mode);
-        let copies = Arc::new(Copies::new(Arc::clone(link), setup.slots));
-        Ok(Self { generation, host, mode: setup.mode, slots: setup.slots, last: 0, copies })
+        let copies = Copies::new(Arc::clone(link), setup.slots);
+        let (count, mode) = (setup.slots, setup.mode);
+        Ok(Self { generation, slots, count, host, mode, last: 0, copies })
     }
 
-    /// The surfaces.
+    /// What it takes frames of.
     pub(super) fn generation(&self) -> &Arc<Generation> {
         &self.generation
     }
@@ -266,43 +249,32 @@ impl Current {
         }
         let generation = &self.generation;
         let block = generation.block();
-        let ring = block.ring(self.slots);
+        let ring = block.ring(self.count);
         let take = self.host.take(&generation.account, &block.word, ring)?;
         let link = &generation.link;
         if take.ring {
             link.ring_child();
         }
         let Some(taken) = take.frame else { return Ok(None) };
-        let Some(Slot { surface, leases }) = generation.surfaces.get(usize::from(taken.slot))
-        else {
-            return Err(Violation::SlotOutOfRange);
-        };
-        leases.store(1, Ordering::Relaxed);
+        let slot = self.slots.get(usize::from(taken.slot)).ok_or(Violation::SlotOutOfRange)?;
         link.tally.presented(1 + taken.superseded, taken.superseded);
-        let whole = surface.descriptor().size();
-        let (record, damage) = block.description(taken.slot, self.last, taken.sequence);
-        let damage = damage.clipped(whole);
+        let whole = slot.surface().descriptor().size();
+        block.keep(taken.slot, self.last, taken.sequence, slot.said());
         self.last = taken.sequence;
         let id = FrameId { generation: generation.number, sequence: taken.sequence };
-        let lessor = Arc::clone(generation);
-        let (surface, now) = (Arc::clone(surface), Timestamp::now());
-        // A frame is not small: where nothing is wrong with it, it is made in the
-        // place where the caller wants it. See `Session::next_frame`, too.
-        let fits = record.extent.is_none_or(|size| size.is_valid() && size.fits(whole));
-        if fits && !link.snapshots.load(Ordering::Relaxed) {
-            let lease = Lease::new(surface, lessor, (id, taken.slot), damage, record, now);
-            return Ok(Some(Frame::new(lease)));
-        }
-        // The lease is there, so that the slot comes back in any case.
-        let mut lease = Lease::new(surface, lessor, (id, taken.slot), damage, record, now);
-        if !fits {
+        // From here on the slot comes back in any case.
+        let mut lease = slot.lease(id, Timestamp::now());
+        if !slot.said().fit(whole) {
             lease.report(Outcome::Lost);
             return Err(Violation::BadGeometry);
         }
-        // Without memory for the copy the frame is lost; others may follow.
-        let Ok(copy) = self.copies.copy(lease) else { return Ok(None) };
-        link.tally.host_copies.fetch_add(1, Ordering::Relaxed);
-        Ok(Some(Frame::new(copy)))
+        if link.snapshots.load(Ordering::Relaxed) {
+            // Without memory for the copy the frame is lost; others may follow.
+            let Ok(copy) = self.copies.copy(lease) else { return Ok(None) };
+            link.tally.host_copies.fetch_add(1, Ordering::Relaxed);
+            lease = copy;
+        }
+        Ok(Some(Frame::new(lease)))
     }
 
     /// No more frames are taken of this: what is unread has this outcome. The
@@ -310,7 +282,7 @@ impl Current {
     pub(super) fn retire(mut self, outcome: Outcome) -> Result<Retired, Violation> {
         let generation = self.generation;
         let block = generation.block();
-        let ring = block.ring(self.slots);
+        let ring = block.ring(self.count);
         let first = self.last + 1;
         let drained = self.host.drain(&generation.account, &block.word, ring)?;
         let link = &generation.link;

@@ -239,8 +239,7 @@ impl Session {
         if let Some(frame) = self.leftover.pop_front() {
             return Ok(Some(frame));
         }
-        // A violation ends the child; the reason comes with its exit.
-        if let Ok(Some(frame)) = self.take() {
+        if let Some(frame) = self.take() {
             return Ok(Some(frame));
         }
         match &self.state {
@@ -269,7 +268,7 @@ impl Session {
                 return Ok(Some(event));
             }
             if self.wants_frames
-                && let Ok(Some(frame)) = self.take()
+                && let Some(frame) = self.take()
             {
                 return Ok(Some(Event::Frame(frame)));
             }
@@ -368,17 +367,17 @@ impl Session {
         matches!(self.state, State::Running(_))
     }
 
+    /// The child's next frame. A violation ends the child; the reason comes with
+    /// its exit.
     #[inline]
-    fn take(&mut self) -> Result<Option<Frame>, Violation> {
-        let State::Running(connection) = &mut self.state else { return Ok(None) };
-        let taken = connection.take(&self.wait);
-        if let Ok(Some(frame)) = &taken {
-            if std::mem::take(&mut self.just_polled) {
-                self.polled_at = frame.taken_at();
-            }
-            self.poll_due = frame.taken_at().since(self.polled_at) >= POLL_EVERY;
+    fn take(&mut self) -> Option<Frame> {
+        let State::Running(connection) = &mut self.state else { return None };
+        let frame = connection.take(&self.wait)?;
+        if std::mem::take(&mut self.just_polled) {
+            self.polled_at = frame.taken_at();
         }
-        taken
+        self.poll_due = frame.taken_at() >= self.polled_at + POLL_EVERY;
+        Some(frame)
     }
 
     fn arm(&mut self) -> bool {

@@ -132,7 +132,7 @@ impl Hub {
         if self.gone.get() {
             return Err(Error::HostGone);
         }
-        if now.since(self.looked_at.get()) < LOOK_EVERY {
+        if now < self.looked_at.get() + LOOK_EVERY {
             return Ok(());
         }
         self.attend(Deadline::NOW)

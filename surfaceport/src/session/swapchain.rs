@@ -130,8 +130,8 @@ pub struct Swapchain {
 #[derive(Debug)]
 struct State {
     account: Child,
-    /// `None` while a canvas has it.
-    surfaces: Vec<Option<DrawSurface>>,
+    /// `None` while a canvas has it. Boxed, for they come and go with each frame.
+    surfaces: Vec<Option<Box<DrawSurface>>>,
 }
 
 impl Swapchain {
@@ -187,7 +187,7 @@ impl Swapchain {
         hub.generation.set(generation);
         hub.bytes.set([bytes_per_slot.saturating_mul(u64::from(count)), hub.bytes.get()[0]]);
         let account = Child::new(slots, mode);
-        let surfaces = surfaces.into_iter().map(Some).collect();
+        let surfaces = surfaces.into_iter().map(Box::new).map(Some).collect();
         Ok(Self {
             hub: Rc::clone(hub),
             generation,
@@ -287,7 +287,7 @@ impl Swapchain {
     }
 
     /// A canvas comes back undrawn.
-    pub(super) fn cancel(&self, slot: u8, surface: DrawSurface, drawn: bool) {
+    pub(super) fn cancel(&self, slot: u8, surface: Box<DrawSurface>, drawn: bool) {
         surface.end_drawing();
         let mut state = self.state.borrow_mut();
         state.account.cancel(slot, drawn);
@@ -302,9 +302,9 @@ impl Swapchain {
     pub(super) fn present(
         &self,
         slot: u8,
-        surface: DrawSurface,
-        mut record: FrameRecord,
-        damage: &Damage,
+        surface: Box<DrawSurface>,
+        record: &mut FrameRecord,
+        mut damage: Damage,
     ) -> Result<FrameId, Error> {
         if let Err(error) = self.check() {
             self.cancel(slot, surface, true);
@@ -316,8 +316,8 @@ impl Swapchain {
         let now = Timestamp::now();
         record.presented_at = now.as_nanos();
         record.begin_frame = self.begin_frame.get().time;
-        let damage = damage.clipped(self.surface.size());
-        block.describe(slot, state.account.next_sequence(), &record, &damage);
+        damage.clip(self.surface.size());
+        block.describe(slot, state.account.next_sequence(), record, &damage);
         let ring = block.ring(self.slots);
         let presented = state.account.present(&block.word, ring, slot);
         if presented.ring {

@@ -9,26 +9,32 @@
 //! failing for ever; so the result of each `fetch_or` is dropped and the word is
 //! loaded after it. `cargo xtask disasm` looks at the machine code.
 
+use super::MAX_SLOTS;
 use super::child::fifo_entry;
 use super::word::{CHILD_SLEEPS, FREE, HOST_SLEEPS, Word, widen};
 use crate::error::Violation;
 use crate::mode::PresentMode;
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// Which slots the host holds. Private memory, shared by the session, which
 /// takes, and the frames, which give back from any thread.
-#[derive(Debug)]
+///
+/// Giving back costs one locked operation beside the word's, taking none: a slot's
+/// flag is written by who has the slot, and only the session takes.
+#[derive(Debug, Default)]
 pub(crate) struct Account {
-    /// The slots, a bit each.
-    held: AtomicU32,
-    /// How many frames are out: held, or just being given back. Bit 31: no more
-    /// will be taken. A release counts until it is done with the word, else its
-    /// late bit could fall into a word that the child has emptied for the
-    /// generation after the next.
-    out: AtomicU32,
+    /// For each slot, whether it is held.
+    held: [AtomicBool; MAX_SLOTS],
+    /// How many frames were taken. Only the session writes it.
+    taken: AtomicU64,
+    /// How many were given back, counted down from 0. Once no more will be taken,
+    /// what was taken is added: how many are out then, and bit 63. A release counts
+    /// only when it is done with the word, else its late bit could fall into a word
+    /// that the child has emptied for the generation after the next.
+    out: AtomicU64,
 }
 
-const RETIRING: u32 = 1 << 31;
+const RETIRING: u64 = 1 << 63;
 
 /// What giving a slot back did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,23 +49,36 @@ pub(crate) struct Released {
 impl Account {
     /// Nothing is held.
     pub(crate) fn new() -> Self {
-        Self { held: AtomicU32::new(0), out: AtomicU32::new(0) }
+        Self::default()
     }
 
-    fn held(&self) -> u32 {
-        self.held.load(Ordering::Acquire)
+    /// Which of these slots, a mask, are held. No others are looked at: most words
+    /// tell of one.
+    fn held(&self, of: u32) -> u32 {
+        let (mut held, mut left) = (of, of);
+        while left != 0 {
+            let slot = left.trailing_zeros() as usize;
+            left &= left - 1;
+            if !self.held.get(slot).is_some_and(|held| held.load(Ordering::Acquire)) {
+                held &= !(1 << slot);
+            }
+        }
+        held
     }
 
     fn hold(&self, slot: u8) {
-        self.out.fetch_add(1, Ordering::Relaxed);
-        self.held.fetch_or(1 << slot, Ordering::Relaxed);
+        self.set_held(slot, true);
+        self.taken.store(self.taken.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
-    fn clear(&self, slot: u8) {
-        self.held.fetch_and(!(1 << slot), Ordering::Release);
+    fn set_held(&self, slot: u8, is_held: bool) {
+        if let Some(held) = self.held.get(usize::from(slot)) {
+            held.store(is_held, Ordering::Release);
+        }
     }
 
-    /// Whether it was the last one of a generation that is being retired.
+    /// A frame is out no more. Whether it was the last one of a generation that is
+    /// being retired.
     fn done(&self) -> bool {
         self.out.fetch_sub(1, Ordering::AcqRel) == RETIRING | 1
     }
@@ -67,12 +86,13 @@ impl Account {
     /// Says that no more frames will be taken. `true`: none is out either, so
     /// the generation is over; else the release of the last one says so.
     pub(crate) fn retire(&self) -> bool {
-        self.out.fetch_add(RETIRING, Ordering::AcqRel) == 0
+        let taken = self.taken.swap(0, Ordering::Relaxed);
+        self.out.fetch_add(RETIRING + taken, Ordering::AcqRel).wrapping_add(taken) == 0
     }
 
-    /// Whether no frame is out: nothing but a take touches the block.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.out.load(Ordering::Acquire) & !RETIRING == 0
+    /// Whether it is retired and no frame is out: nothing touches the block.
+    pub(crate) fn is_over(&self) -> bool {
+        self.out.load(Ordering::Acquire) == RETIRING
     }
 
     /// Gives a held slot back.
@@ -81,7 +101,7 @@ impl Account {
     /// present the slot again at once, on another processor.
     #[inline(never)]
     pub(crate) fn release(&self, word: &AtomicU64, slot: u8) -> Released {
-        self.clear(slot);
+        self.set_held(slot, false);
         let ring = give_back(word, 1 << slot);
         Released { ring, last: self.done() }
     }
@@ -162,7 +182,7 @@ impl Host {
         // No more than there are slots: what a child adds meanwhile is its own loss.
         for _ in 0..self.slots {
             let Some(frame) = self.take(account, word, ring)?.frame else { break };
-            account.clear(frame.slot);
+            account.set_held(frame.slot, false);
             account.done();
             drained.unread += 1;
             drained.superseded += frame.superseded;
@@ -187,7 +207,8 @@ impl Host {
         Word(word.load(Ordering::Acquire)).slot_field() == 0
     }
 
-    /// Judges a value of the word that should hold a frame, and may be any of 2⁶⁴.
+    /// Judges a value of the word that should hold a frame, and may be any of 2⁶⁴, by
+    /// which of its slots are held.
     pub(super) fn judge(&self, held: u32, seen: Word) -> Result<Seen, Violation> {
         if u64::from(seen.free()) >> self.slots != 0 {
             return Err(Violation::FreeOutOfRange);
@@ -230,7 +251,7 @@ impl Host {
                 return Ok(Take::default());
             }
             let carried = Word(word.swap(0, Ordering::AcqRel));
-            let frame = self.judge(account.held(), carried)?;
+            let frame = self.judge(account.held(carried.slots()), carried)?;
             let back = carried.0 & (FREE | CHILD_SLEEPS);
             rung = back != 0 && give_back(word, back);
             self.newest = frame.sequence;
@@ -241,14 +262,14 @@ impl Host {
                 let superseded = seen.sequence - self.last - 1;
                 Taken { slot: seen.slot, sequence: seen.sequence, superseded }
             }
-            _ => self.next_of_fifo(account.held(), ring)?,
+            _ => self.next_of_fifo(account, ring)?,
         };
         self.last = frame.sequence;
         account.hold(frame.slot);
         Ok(Take { frame: Some(frame), ring: rung })
     }
 
-    fn next_of_fifo(&self, held: u32, ring: &[AtomicU64]) -> Result<Taken, Violation> {
+    fn next_of_fifo(&self, account: &Account, ring: &[AtomicU64]) -> Result<Taken, Violation> {
         let sequence = self.last + 1;
         let entry = fifo_entry(ring, sequence).ok_or(Violation::RingMismatch)?;
         let entry = Word(entry.load(Ordering::Acquire));
@@ -259,7 +280,7 @@ impl Host {
         if slot >= self.slots {
             return Err(Violation::SlotOutOfRange);
         }
-        if held & (1 << slot) != 0 {
+        if account.held(1 << slot) != 0 {
             return Err(Violation::SlotHeld);
         }
         Ok(Taken { slot, sequence, superseded: 0 })
@@ -270,20 +291,25 @@ impl Host {
 impl Account {
     /// These slots are held, all at once.
     pub(super) fn holding(slots: u32) -> Self {
-        Self { held: AtomicU32::new(slots), out: AtomicU32::new(slots.count_ones()) }
+        let account = Self::new();
+        (0..crate::mode::MAX_SLOTS)
+            .filter(|slot| slots & 1 << slot != 0)
+            .for_each(|slot| account.hold(slot));
+        account
     }
 
     /// The slots that are held, as a mask.
     pub(super) fn mask(&self) -> u32 {
-        self.held()
+        self.held(u32::MAX)
     }
 }
 
 #[cfg(any(test, fuzzing))]
 impl Account {
-    /// How many frames are out.
-    pub(super) fn count(&self) -> u32 {
-        self.out.load(Ordering::Acquire) & !RETIRING
+    /// How many frames are out: held, or just being given back.
+    pub(super) fn count(&self) -> u64 {
+        let out = self.out.load(Ordering::Acquire);
+        self.taken.load(Ordering::Acquire).wrapping_add(out) & !RETIRING
     }
 }
 

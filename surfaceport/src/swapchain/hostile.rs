@@ -96,7 +96,7 @@ pub(crate) fn control_page_over(block: &Block, data: &[u8]) {
     let slots = (2..=16).nth(usize::from(setup & 0x7f) % 15).unwrap_or(2);
     let mut session = Session::new(slots, mode);
     while obey(&mut orders, block, &mut session).is_some() {
-        assert_eq!(session.account.count() as usize, session.held.len(), "the account is wrong");
+        assert_eq!(session.account.count(), session.held.len() as u64, "the account is wrong");
     }
     end(session, block);
 }

@@ -6,9 +6,10 @@
 //! room for most frames, and for one at a time: a host that finds no note of its
 //! frame, since there is none or a newer one, looks at the record and the ring.
 
-use super::damage::{FULL, count_of, header_of, pack, unpack};
+use super::damage::{FULL, count_of, read_rects, write_rects};
+use super::page::Description;
 use super::record::FrameRecord;
-use crate::geometry::Damage;
+use crate::geometry::Rect;
 use crate::sync::{AtomicU64, Ordering, fence};
 
 /// Rectangles that a note has room for.
@@ -26,40 +27,38 @@ pub(crate) struct Note {
 
 impl Note {
     /// Child: notes a frame that is about to be presented, if there is room for
-    /// what it has to say.
+    /// what it has to say. The header is that of its damage.
     #[inline]
-    pub(crate) fn write(&self, sequence: u64, record: &FrameRecord, damage: &Damage) {
+    pub(crate) fn write(&self, header: u64, record: &FrameRecord, rects: &[Rect]) {
         // A reader between the first store and the last finds no valid note.
         self.header.store(0, Ordering::Relaxed);
-        let rects = damage.rects().unwrap_or(&[]);
         if record.user.is_some() || record.extent.is_some() || rects.len() > NOTE_RECTS {
             return;
         }
         fence(Ordering::Release);
         self.presented_at.store(record.presented_at, Ordering::Relaxed);
         self.begin_frame.store(record.begin_frame, Ordering::Relaxed);
-        for (word, rect) in self.rects.iter().zip(rects) {
-            word.store(pack(*rect), Ordering::Relaxed);
-        }
-        self.header.store(header_of(sequence, damage), Ordering::Release);
+        write_rects(&self.rects, rects);
+        self.header.store(header, Ordering::Release);
     }
 
-    /// Host: the note of a frame, if it is this one's.
+    /// Host: keeps the note of a frame. `false`: there is none of this one, and
+    /// what is kept now is nothing.
     #[inline]
-    pub(crate) fn read(&self, sequence: u64) -> Option<(FrameRecord, Damage)> {
+    pub(crate) fn keep(&self, sequence: u64, kept: &Description) -> bool {
         let header = self.header.load(Ordering::Acquire);
-        let count = count_of(header, sequence)?;
-        let record = FrameRecord {
-            presented_at: self.presented_at.load(Ordering::Relaxed),
-            begin_frame: self.begin_frame.load(Ordering::Relaxed),
-            ..FrameRecord::default()
-        };
-        let mut damage = if header & FULL != 0 { Damage::FULL } else { Damage::NONE };
-        for word in self.rects.iter().take(count) {
-            damage.add(unpack(word.load(Ordering::Relaxed)));
+        let Some(count) = count_of(header, sequence) else { return false };
+        kept.record.set_times(
+            self.presented_at.load(Ordering::Relaxed),
+            self.begin_frame.load(Ordering::Relaxed),
+        );
+        if header & FULL != 0 {
+            kept.damage.set_full();
+        } else {
+            kept.damage.set(&read_rects(&self.rects, count));
         }
         fence(Ordering::Acquire);
-        (self.header.load(Ordering::Relaxed) == header).then_some((record, damage))
+        self.header.load(Ordering::Relaxed) == header
     }
 
     /// Child: empties the note.

@@ -5,12 +5,12 @@
 //! bytes: processors prefetch pairs of 64).
 
 use super::at;
-use super::damage::DamageRing;
+use super::damage::{DamageRing, KeptDamage};
 use super::feedback::FeedbackRing;
 use super::note::Note;
 use super::record::{FrameRecord, Record};
 use super::{MAX_SLOTS, begin_frame::BeginFrameWord};
-use crate::geometry::Damage;
+use crate::geometry::{Damage, Size};
 use crate::sync::{AtomicU64, Ordering};
 
 /// The control page of a connection.
@@ -63,27 +63,26 @@ impl Block {
     #[inline]
     pub(crate) fn describe(&self, slot: u8, sequence: u64, record: &FrameRecord, damage: &Damage) {
         self.record(slot).write(record);
-        self.damage.write(sequence, damage);
+        let rects = damage.rects();
+        let header = self.damage.write(sequence, rects);
         // Last: from its first store on the word's line is the child's, and the
         // host, which looks at the word, is to find it changed when it gets it.
-        self.note.write(sequence, record, damage);
+        self.note.write(header, record, rects.unwrap_or(&[]));
     }
 
-    /// Host: what the child says of a frame that was taken, and what changed
+    /// Host: keeps what the child says of a frame that was taken, and what changed
     /// since the one that was taken before.
     #[inline]
-    pub(crate) fn description(
-        &self,
-        slot: u8,
-        before: u64,
-        sequence: u64,
-    ) -> (FrameRecord, Damage) {
-        let Some((record, damage)) = self.note.read(sequence) else {
-            return (self.record(slot).read(), self.damage.since(before, sequence));
-        };
-        let alone = before != 0 && before + 1 == sequence;
-        let all = alone || damage == Damage::FULL;
-        (record, if all { damage } else { self.damage.since(before, sequence) })
+    pub(crate) fn keep(&self, slot: u8, before: u64, sequence: u64, kept: &Description) {
+        if self.note.keep(sequence, kept) {
+            let alone = before != 0 && before + 1 == sequence;
+            if alone || kept.damage.is_full() {
+                return;
+            }
+        } else {
+            kept.record.write(&self.record(slot).read());
+        }
+        kept.damage.set(&self.damage.since(before, sequence));
     }
 
     /// Empties the block for a new generation. The child does so before it
@@ -99,6 +98,18 @@ impl Block {
 
 #[cfg(any(test, fuzzing))]
 impl Block {
+    /// What is kept of a frame.
+    pub(super) fn description(
+        &self,
+        slot: u8,
+        before: u64,
+        sequence: u64,
+    ) -> (FrameRecord, Damage) {
+        let kept = Description::default();
+        self.keep(slot, before, sequence, &kept);
+        (kept.record(), kept.damage())
+    }
+
     /// Every word in the order of its offset, for whoever wants to write
     /// nonsense there.
     pub(super) fn words(&self) -> impl Iterator<Item = &AtomicU64> {
@@ -108,6 +119,49 @@ impl Block {
             .chain(&self.ring)
             .chain(self.records.iter().flat_map(Record::words))
             .chain(self.damage.words())
+    }
+}
+
+/// What the child said of a frame that the host has taken, in the host's own
+/// memory: words once more, and private ones, so that what is there for most frames
+/// goes from the page to where it stays without another copy.
+#[derive(Debug, Default)]
+pub(crate) struct Description {
+    pub(super) record: Record,
+    pub(super) damage: KeptDamage,
+}
+
+impl Description {
+    /// Says this of a frame.
+    pub(crate) fn set(&self, record: &FrameRecord, damage: &Damage) {
+        self.record.write(record);
+        self.damage.set(damage);
+    }
+
+    /// Says something else of what changed with it.
+    pub(crate) fn set_damage(&self, damage: &Damage) {
+        self.damage.set(damage);
+    }
+
+    /// Its record.
+    #[inline]
+    pub(crate) fn record(&self) -> FrameRecord {
+        self.record.read()
+    }
+
+    /// What changed with it.
+    pub(crate) fn damage(&self) -> Damage {
+        self.damage.get()
+    }
+
+    /// The same within a surface of this size. `false`: of that the frame says to use
+    /// more than there is.
+    #[inline]
+    pub(crate) fn fit(&self, whole: Size) -> bool {
+        if !self.damage.is_full() {
+            self.damage.set(&self.damage.get().clipped(whole));
+        }
+        self.record.read().extent.is_none_or(|size| size.is_valid() && size.fits(whole))
     }
 }
 

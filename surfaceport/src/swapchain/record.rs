@@ -80,6 +80,15 @@ impl Record {
         }
     }
 
+    /// Host: the record of a frame with nothing but its times.
+    #[inline]
+    pub(crate) fn set_times(&self, presented_at: u64, begin_frame: u64) {
+        self.presented_at.store(presented_at, Ordering::Relaxed);
+        self.begin_frame.store(begin_frame, Ordering::Relaxed);
+        self.extent.store(0, Ordering::Relaxed);
+        self.flags.store(0, Ordering::Relaxed);
+    }
+
     /// Child: empties the record.
     pub(super) fn reset(&self) {
         self.flags.store(0, Ordering::Relaxed);

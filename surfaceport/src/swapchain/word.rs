@@ -48,6 +48,13 @@ impl Word {
         self.slot_field().checked_sub(1)
     }
 
+    /// All slots that it tells of, given back or unread, as a mask. Not checked
+    /// against the swapchain's size; of those that no mask has room for, none.
+    pub(crate) fn slots(self) -> u32 {
+        let unread = self.slot().and_then(|slot| 1_u32.checked_shl(slot.into()));
+        self.free() | unread.unwrap_or(0)
+    }
+
     /// The sequence field.
     pub(crate) fn sequence(self) -> u64 {
         (self.0 >> SEQUENCE_SHIFT) % SEQUENCE_SPAN

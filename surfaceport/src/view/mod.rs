@@ -276,7 +276,7 @@ impl<P: Pane> View<P> {
                 // The answer to an earlier request, which came too late.
                 Event::Frame(frame) if self.fresh.is_some() => self.show(frame)?,
                 Event::Frame(mut frame) => {
-                    self.missed.union(frame.damage());
+                    self.missed.union(&frame.damage());
                     frame.report(Outcome::Superseded);
                 }
                 event => others.push(event),

@@ -10,7 +10,7 @@ use crate::error::{Error, ExitReason};
 use crate::format::Format;
 use crate::geometry::{Damage, Size, SurfaceDescriptor};
 use crate::outcome::{FrameId, Outcome};
-use crate::surface::{DrawSurface, Lease, Lessor, Surface, SwapchainId};
+use crate::surface::{DrawSurface, Lease, Lessor, Slot, Surface, SwapchainId};
 use crate::swapchain::record::FrameRecord;
 use crate::sys::{self, PipeRead, PocNews, Sent};
 use crate::time::Timestamp;
@@ -50,8 +50,7 @@ pub struct PocHost {
 /// What there is once the child has set up.
 #[derive(Debug)]
 struct Shown {
-    surfaces: [Arc<Surface>; SURFACES],
-    lessor: Arc<Free>,
+    slots: [Arc<Slot>; SURFACES],
     frames: u64,
 }
 
@@ -98,9 +97,14 @@ impl PocHost {
         Ok(Some(match news {
             PocNews::SetUp(surfaces) => {
                 let descriptor = surfaces[0].1;
-                let surfaces = surfaces.map(|(memory, is)| Arc::new(Surface::of(memory, is)));
-                let lessor = Arc::new(Free { id: SwapchainId::new(), pid: self.host.pid() });
-                self.shown = Some(Shown { surfaces, lessor, frames: 0 });
+                let free = Arc::new(Free { id: SwapchainId::new(), pid: self.host.pid() });
+                let mut number = 0;
+                let slots = surfaces.map(|(memory, is)| {
+                    let lessor = Arc::<Free>::clone(&free);
+                    number += 1;
+                    Arc::new(Slot::new(lessor, number - 1, Surface::of(memory, is)))
+                });
+                self.shown = Some(Shown { slots, frames: 0 });
                 PocEvent::SetUp(descriptor)
             }
             PocNews::Swap(index) => {
@@ -133,14 +137,13 @@ impl AsFd for PocHost {
 
 impl Shown {
     fn frame(&mut self, index: usize) -> Option<Lease> {
-        let surface = Arc::clone(self.surfaces.get(index)?);
-        let slot = u8::try_from(index).ok()?;
+        let slot = self.slots.get(index)?;
         self.frames += 1;
         let id = FrameId { generation: 1, sequence: self.frames };
         let now = Timestamp::now();
         let record = FrameRecord { presented_at: now.as_nanos(), ..FrameRecord::default() };
-        let lessor = Arc::<Free>::clone(&self.lessor);
-        Some(Lease::new(surface, lessor, (id, slot), Damage::FULL, record, now))
+        slot.said().set(&record, &Damage::FULL);
+        Some(slot.lease(id, now))
     }
 }
 
@@ -159,8 +162,6 @@ impl Lessor for Free {
     fn child_pid(&self) -> Option<u32> {
         Some(self.pid)
     }
-
-    fn share(&self, _slot: u8) {}
 
     fn give_back(&self, _slot: u8) {}
 

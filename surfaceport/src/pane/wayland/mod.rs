@@ -339,7 +339,7 @@ impl Pane for WaylandPane {
 
     fn present(&mut self, mut lease: Lease) -> Result<(), Error> {
         self.server.check()?;
-        let (swapchain, size, damage) = (lease.swapchain_id(), lease.size(), *lease.damage());
+        let (swapchain, size, damage) = (lease.swapchain_id(), lease.size(), lease.damage());
         let feedback = lease.take_feedback();
         let queue = self.server.handle();
         let buffer = self.buffers.hold(lease, &self.shm, &self.state.formats, &queue)?;

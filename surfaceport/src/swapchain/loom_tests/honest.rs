@@ -66,7 +66,7 @@ pub(super) fn child(world: &World, frames: u64) -> (Child, u64) {
 
 /// When the host has nothing any more, the child has each slot once.
 pub(super) fn check_slots(world: &World, child: &mut Child) {
-    assert!(world.account.is_empty());
+    assert_eq!(world.account.count(), 0);
     let slots: Vec<_> = std::iter::from_fn(|| child.acquire(&world.word)).collect();
     assert_eq!(slots.len(), world.surfaces.len(), "a slot is lost, or is there twice: {slots:?}");
     let slots: BTreeSet<_> = slots.into_iter().map(usize::from).collect();

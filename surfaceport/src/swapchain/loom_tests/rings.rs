@@ -8,9 +8,10 @@ use super::{World, explore};
 use crate::geometry::{Damage, Rect, Size};
 use crate::mode::PresentMode::Mailbox;
 use crate::outcome::{FrameId, Outcome};
-use crate::swapchain::damage::DamageRing;
+use crate::swapchain::damage::{DamageRing, header_of};
 use crate::swapchain::feedback::{FeedbackReader, FeedbackRing, FeedbackWriter};
 use crate::swapchain::note::Note;
+use crate::swapchain::page::Description;
 use crate::swapchain::record::{FrameRecord, Record};
 use crate::sync::{AtomicU64, Ordering};
 use crate::time::Timestamp;
@@ -81,7 +82,7 @@ fn damages<const N: usize>(frames: u64) {
         let childs = Arc::clone(&shared);
         let child = thread::spawn(move || {
             for frame in 1..=frames {
-                childs.0.write(frame, &damage(frame));
+                childs.0.write(frame, damage(frame).rects());
                 childs.1.swap(frame, Ordering::AcqRel);
             }
         });
@@ -117,17 +118,21 @@ fn notes_are_whole_or_none() {
         let childs = Arc::clone(&shared);
         let child = thread::spawn(move || {
             for frame in 1..=FRAMES {
-                childs.0.write(frame, &record(frame), &damage(frame));
+                let damage = damage(frame);
+                let header = header_of(frame, damage.rects());
+                childs.0.write(header, &record(frame), damage.rects().unwrap_or(&[]));
                 childs.1.swap(frame, Ordering::AcqRel);
             }
         });
         let taken = shared.1.load(Ordering::Acquire);
-        if let Some(got) = shared.0.read(taken) {
-            assert_eq!(got, (record(taken), damage(taken)), "a mix of two frames");
+        let kept = Description::default();
+        let got = || (kept.record(), kept.damage());
+        if shared.0.keep(taken, &kept) {
+            assert_eq!(got(), (record(taken), damage(taken)), "a mix of two frames");
         }
         child.join().unwrap();
-        let last = shared.0.read(FRAMES);
-        assert_eq!(last, Some((record(FRAMES), damage(FRAMES))), "nobody writes: it is there");
+        assert!(shared.0.keep(FRAMES, &kept), "nobody writes: it is there");
+        assert_eq!(got(), (record(FRAMES), damage(FRAMES)));
     });
 }
 

@@ -72,7 +72,7 @@ fn retire(frames: usize, preemptions: Option<usize>) {
             assert!(next.is_none() || said_so.is_none(), "over twice");
             next = next.or(said_so);
         }
-        assert!(world.account.is_empty());
+        assert!(world.account.is_over());
         let mut next = next.expect("nobody said that it is over");
         assert_eq!(next.acquire(&world.word), None, "a slot from the old generation");
     });
@@ -103,7 +103,7 @@ fn over_only_when_it_is() {
         let displays = Arc::clone(&world);
         let display = thread::spawn(move || displays.release(taken));
         let retired = world.account.retire();
-        let next = world.account.is_empty().then(|| set_up_the_next(&world));
+        let next = world.account.is_over().then(|| set_up_the_next(&world));
         assert!(next.is_some() || !retired);
         display.join().unwrap();
         if let Some(mut next) = next {

@@ -200,7 +200,7 @@ proptest! {
         let new = taken.ok().and_then(|take| take.frame).map_or(0, |frame| 1 << frame.slot);
         prop_assert_eq!(state.held & new, 0);
         prop_assert_eq!(account.mask(), state.held | new);
-        prop_assert_eq!(account.count(), account.mask().count_ones());
+        prop_assert_eq!(account.count(), account.mask().count_ones().into());
         prop_assert_eq!(new >> state.slots, 0);
     }
 
@@ -259,7 +259,7 @@ proptest! {
         let account = Account::holding(state.held);
         prop_assert_eq!(state.host().drain(&account, &other, entries), expected);
         prop_assert_eq!(account.mask(), state.held);
-        prop_assert_eq!(account.count(), state.held.count_ones());
+        prop_assert_eq!(account.count(), state.held.count_ones().into());
         prop_assert_eq!(one.load(Ordering::Relaxed), other.load(Ordering::Relaxed));
     }
 
@@ -294,7 +294,7 @@ proptest! {
         prop_assert_eq!(shared.load(Ordering::Relaxed), word | 1 << slot);
         prop_assert_eq!(account.mask(), state.held & !(1 << slot));
         prop_assert_eq!(account.count(), count - 1);
-        prop_assert_eq!(account.is_empty(), count == 1);
+        prop_assert_eq!(account.is_over(), retire && count == 1);
     }
 }
 

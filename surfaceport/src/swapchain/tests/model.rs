@@ -288,12 +288,13 @@ impl Pair {
         }
         self.check();
         let held = self.model.having(|owner| matches!(owner, Owner::Held(_)));
-        assert_eq!(self.account.is_empty(), held.is_empty());
+        assert!(!self.account.is_over());
         assert_eq!(self.account.retire(), held.is_empty());
+        assert_eq!(self.account.is_over(), held.is_empty());
         for (left, slot) in (0..held.len()).rev().zip(held) {
             let released = self.account.release(&self.word, slot);
             assert_eq!(released.last, left == 0);
-            assert_eq!(self.account.is_empty(), left == 0);
+            assert_eq!(self.account.is_over(), left == 0);
         }
     }
 }
