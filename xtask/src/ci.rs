@@ -3,6 +3,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use clap::builder::PossibleValuesParser;
+
 use crate::project::{self, Checked, Verdict};
 use crate::{asan, counts, disasm, fuzz, host, layers, licences, loom, mac, run, suite};
 
@@ -40,50 +42,74 @@ struct Step {
     name: &'static str,
     what: &'static str,
     run: fn() -> Checked,
+    /// The folder for builds (`project::target`) that no later step needs.
+    last_of: Option<&'static str>,
 }
 
-const STEPS: [Step; 15] = [
-    Step { name: "toolchain", what: "rustc is the rust-version of Cargo.toml", run: toolchain },
-    Step { name: "format", what: "rustfmt has nothing to change", run: format },
-    Step { name: "layers", what: "who may import whom", run: layers::run },
-    Step { name: "clippy", what: "no warnings", run: clippy },
-    Step { name: "docs", what: "the documentation builds, no warnings", run: docs },
-    Step { name: "test", what: "the README's test command", run: suite::debug },
-    Step { name: "release-test", what: "the heavy runs", run: suite::release },
-    Step { name: "loom", what: "every interleaving of the swapchain", run: || loom::run(None) },
-    Step {
-        name: "fuzz",
-        what: "the fuzz targets, for a while",
-        run: || fuzz::search(FUZZ_SECONDS, None),
-    },
-    Step { name: "asan", what: "the tests under AddressSanitizer", run: asan::run },
-    Step {
-        name: "counts",
-        what: "a frame's instructions, calls and allocations",
-        run: || counts::run(&counts::Options::default()),
-    },
-    Step { name: "disasm", what: "no loop in the host's transitions", run: disasm::run },
-    Step { name: "mac", what: "the macOS side, without a Mac", run: mac::run },
-    Step { name: "licences", what: "the licences of all dependencies", run: licences::run },
-    Step { name: "advisories", what: "known holes in dependencies", run: advisories },
-];
+impl Step {
+    const fn new(name: &'static str, what: &'static str, run: fn() -> Checked) -> Self {
+        Self { name, what, run, last_of: None }
+    }
 
-/// The names of the steps, for the command line.
-pub(crate) fn names() -> Vec<&'static str> {
-    STEPS.iter().map(|step| step.name).collect()
-}
-
-/// Prints the steps.
-pub(crate) fn list() {
-    for step in &STEPS {
-        println!("{:<14}{}", step.name, step.what);
+    const fn last_of(mut self, folder: &'static str) -> Self {
+        self.last_of = Some(folder);
+        self
     }
 }
 
-/// Runs the steps, or only those named; whether none failed.
-pub(crate) fn run(only: &[String]) -> bool {
+const STEPS: [Step; 15] = [
+    Step::new("toolchain", "rustc is the rust-version of Cargo.toml", toolchain),
+    Step::new("format", "rustfmt has nothing to change", format),
+    Step::new("layers", "who may import whom", layers::run),
+    Step::new("clippy", "no warnings", clippy),
+    Step::new("docs", "the documentation builds, no warnings", docs).last_of("doc"),
+    Step::new("test", "the README's test command", suite::debug).last_of("debug"),
+    Step::new("release-test", "the heavy runs", suite::release).last_of("release"),
+    Step::new("loom", "every interleaving of the swapchain", || loom::run(None)).last_of("loom"),
+    Step::new("fuzz", "the fuzz targets, for a while", || fuzz::search(FUZZ_SECONDS, None))
+        .last_of("fuzz"),
+    Step::new("asan", "the tests under AddressSanitizer", asan::run).last_of("asan"),
+    Step::new("counts", "a frame's instructions, calls and allocations", || {
+        counts::run(&counts::Options::default())
+    })
+    .last_of("callgrind"),
+    Step::new("disasm", "no loop in the host's transitions", disasm::run).last_of("disasm"),
+    Step::new("mac", "the macOS side, without a Mac", mac::run).last_of("mac"),
+    Step::new("licences", "the licences of all dependencies", licences::run),
+    Step::new("advisories", "known holes in dependencies", advisories),
+];
+
+/// The names of the steps, for the command line.
+fn names() -> Vec<&'static str> {
+    STEPS.iter().map(|step| step.name).collect()
+}
+
+/// Which steps are run, and what stays of them.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Options {
+    /// Print the steps and run none
+    #[arg(long)]
+    list: bool,
+    /// Run only this step; may be given more than once
+    #[arg(long, value_name = "STEP", value_parser = PossibleValuesParser::new(names()))]
+    only: Vec<String>,
+    /// Remove what was built once no later step needs it: for a machine with little room
+    #[arg(long)]
+    sweep: bool,
+}
+
+/// Runs the steps; whether none failed.
+pub(crate) fn run(Options { list, only, sweep }: &Options) -> bool {
+    if *list {
+        for step in &STEPS {
+            println!("{:<14}{}", step.name, step.what);
+        }
+        return true;
+    }
     let under_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     let mut done = Vec::new();
+    let mut room = Room::default();
+    room.look();
     for step in &STEPS {
         if !only.is_empty() && !only.iter().any(|name| name == step.name) {
             continue;
@@ -94,9 +120,45 @@ pub(crate) fn run(only: &[String]) -> bool {
         let done_step = Done { name: step.name, result, took: start.elapsed() };
         println!("==== {}", done_step.line());
         done.push(done_step);
+        room.look();
+        if let (true, Some(folder)) = (*sweep, step.last_of) {
+            // Room is all that is lost if it can't be removed.
+            let _ = std::fs::remove_dir_all(project::target(folder));
+        }
     }
-    print!("{}", report(&done));
+    print!("{}{}", room.line(), report(&done));
     done.iter().all(|one| one.result.is_ok())
+}
+
+/// How much room the folder for builds had: where there was none, all that follows
+/// fails, and by whatever it wanted to write.
+#[derive(Debug, Default, PartialEq)]
+struct Room {
+    at_first: Option<u64>,
+    at_least: Option<u64>,
+}
+
+impl Room {
+    fn look(&mut self) {
+        let output = Command::new("df").args(["-Pk", "."]).current_dir(project::root()).output();
+        let free = output.ok().and_then(|said| Self::read(&String::from_utf8_lossy(&said.stdout)));
+        if let Some(free) = free {
+            self.at_first.get_or_insert(free);
+            self.at_least = Some(self.at_least.map_or(free, |least| least.min(free)));
+        }
+    }
+
+    /// The KiB free that df(1p) says: the fourth word of its second line.
+    fn read(said: &str) -> Option<u64> {
+        said.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
+    }
+
+    fn line(&self) -> String {
+        let (Some(first), Some(least)) = (self.at_first, self.at_least) else {
+            return String::new();
+        };
+        format!("\n==== room: {} MiB free at first, {} at the least\n", first >> 10, least >> 10)
+    }
 }
 
 struct Done {
@@ -238,7 +300,7 @@ fn advisories() -> Checked {
 
 #[cfg(test)]
 mod tests {
-    use super::{Done, INSTALLED, compare, excuses, report};
+    use super::{Done, INSTALLED, Room, STEPS, compare, excuses, report};
     use crate::project::{Checked, Verdict};
     use std::time::Duration;
 
@@ -282,6 +344,33 @@ not run (test): strace is missing
         }
         assert!(excuses(with("huge pages are not set up"), true).is_ok());
         assert!(excuses(with("straced"), true).is_ok());
+    }
+
+    #[test]
+    fn no_room_is_seen() {
+        let said = |free: u64| {
+            format!(
+                "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda 9 4 {free} 5% /\n"
+            )
+        };
+        assert_eq!(Room::read(&said(7)), Some(7));
+        assert_eq!(Room::read("df: .: no such folder\n"), None);
+        assert_eq!(Room::default().line(), "");
+        let room = Room { at_first: Some(7 << 20), at_least: Some(5 << 10) };
+        assert_eq!(room.line(), "\n==== room: 7168 MiB free at first, 5 at the least\n");
+        let mut seen = Room::default();
+        seen.look();
+        assert!(seen.at_first.is_some_and(|free| free > 0), "{seen:?}");
+    }
+
+    /// What one step removes, no later one may have built in.
+    #[test]
+    fn each_folder_is_swept_once() {
+        let mut folders: Vec<_> = STEPS.iter().filter_map(|step| step.last_of).collect();
+        let swept = folders.len();
+        folders.sort_unstable();
+        folders.dedup();
+        assert_eq!(folders.len(), swept);
     }
 
     #[test]

@@ -35,14 +35,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Check {
     /// Run everything that CI runs, in order, and print a report
-    Ci {
-        /// Print the steps and run none
-        #[arg(long)]
-        list: bool,
-        /// Run only this step; may be given more than once
-        #[arg(long, value_name = "STEP", value_parser = PossibleValuesParser::new(ci::names()))]
-        only: Vec<String>,
-    },
+    Ci(ci::Options),
     /// Check who imports whom, and where unsafe, cfg and atomics stand
     Layers,
     /// Check the licences of all dependencies against deny.toml
@@ -91,12 +84,8 @@ enum Check {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().check {
-        Check::Ci { list: true, .. } => {
-            ci::list();
-            return ExitCode::SUCCESS;
-        }
-        Check::Ci { only, .. } => {
-            return if ci::run(&only) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        Check::Ci(options) => {
+            return if ci::run(&options) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
         Check::Layers => layers::run(),
         Check::Licences => licences::run(),
