@@ -53,7 +53,7 @@ impl Sender {
     fn new(path: &Path, len: usize, slots: usize, in_place: bool) -> Result<Self, Failure> {
         let running = Running::new(&format!(
             "appsrc name=source block=true max-buffers=1 caps=application/x-surface \
-             ! shmsink socket-path={} shm-size={} sync=false async=false",
+             ! shmsink socket-path={} shm-size={} sync=false async=false enable-last-sample=false",
             path.display(),
             slots * (len + 4096) + (64 << 10)
         ))?;
@@ -67,8 +67,20 @@ impl Sender {
         let Some((allocator, parameters)) = &self.allocator else {
             return Ok(Buffer::with_size(self.len)?);
         };
-        // There is none while the other side has them all.
-        let memory = look(|| allocator.alloc(self.len, Some(parameters)).ok())?;
+        // While the other side has all of the shared memory, the allocator gives some of the
+        // process's own. The sink would copy that, and wait for room to which it comes only by
+        // what stands behind it.
+        let begin = Instant::now();
+        let memory = loop {
+            let memory = allocator.alloc(self.len, Some(parameters))?;
+            if memory.allocator() == Some(allocator) {
+                break memory;
+            }
+            if begin.elapsed() > PATIENCE {
+                return Err("the other side gives nothing back".into());
+            }
+            std::thread::sleep(Duration::from_micros(20));
+        };
         let mut buffer = Buffer::new();
         buffer.get_mut().ok_or("a new buffer is ours")?.append_memory(memory);
         Ok(buffer)
@@ -105,7 +117,8 @@ impl Receiver {
         loop {
             let running = Running::new(&format!(
                 "shmsrc socket-path={} is-live=true \
-                 ! appsink name=sink sync=false async=false max-buffers=1 drop={}",
+                 ! appsink name=sink sync=false async=false enable-last-sample=false \
+                 max-buffers=1 drop={}",
                 path.display(),
                 delivery == Delivery::Newest
             ))?;
