@@ -19,6 +19,24 @@ pub(crate) struct InPlace;
 /// Buffers of the child's, which the sink copies.
 pub(crate) struct Copied;
 
+/// Looks now and then for what `look` finds; `otherwise` says that it did not come.
+fn find<T>(
+    pause: Duration,
+    otherwise: &str,
+    mut look: impl FnMut() -> Result<Option<T>, Failure>,
+) -> Result<T, Failure> {
+    let begin = Instant::now();
+    loop {
+        if let Some(found) = look()? {
+            return Ok(found);
+        }
+        if begin.elapsed() > PATIENCE {
+            return Err(otherwise.into());
+        }
+        std::thread::sleep(pause);
+    }
+}
+
 /// A pipeline that is stopped when it is dropped.
 struct Running(Pipeline);
 
@@ -70,17 +88,10 @@ impl Sender {
         // While the other side has all of the shared memory, the allocator gives some of the
         // process's own. The sink would copy that, and wait for room to which it comes only by
         // what stands behind it.
-        let begin = Instant::now();
-        let memory = loop {
+        let memory = find(Duration::from_micros(20), "the other side gives nothing back", || {
             let memory = allocator.alloc(self.len, Some(parameters))?;
-            if memory.allocator() == Some(allocator) {
-                break memory;
-            }
-            if begin.elapsed() > PATIENCE {
-                return Err("the other side gives nothing back".into());
-            }
-            std::thread::sleep(Duration::from_micros(20));
-        };
+            Ok((memory.allocator() == Some(allocator)).then_some(memory))
+        })?;
         let mut buffer = Buffer::new();
         buffer.get_mut().ok_or("a new buffer is ours")?.append_memory(memory);
         Ok(buffer)
@@ -113,8 +124,7 @@ struct Receiver {
 
 impl Receiver {
     fn new(path: &Path, delivery: Delivery) -> Result<Self, Failure> {
-        let begin = Instant::now();
-        loop {
+        find(Duration::from_millis(1), "the other side does not listen", || {
             let running = Running::new(&format!(
                 "shmsrc socket-path={} is-live=true \
                  ! appsink name=sink sync=false async=false enable-last-sample=false \
@@ -123,15 +133,11 @@ impl Receiver {
                 delivery == Delivery::Newest
             ))?;
             // The other side may not listen yet.
-            if path.exists() && running.0.set_state(State::Playing).is_ok() {
-                let sink = running.element("sink")?;
-                return Ok(Self { sink, _running: running });
+            if !path.exists() || running.0.set_state(State::Playing).is_err() {
+                return Ok(None);
             }
-            if begin.elapsed() > PATIENCE {
-                return Err("the other side does not listen".into());
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+            Ok(Some(Self { sink: running.element("sink")?, _running: running }))
+        })
     }
 
     fn receive(&self) -> Result<Sample, Failure> {

@@ -130,7 +130,7 @@ pub(crate) fn run(Options { list, only, sweep }: &Options) -> bool {
     done.iter().all(|one| one.result.is_ok())
 }
 
-/// How much room the folder for builds had: where there was none, all that follows
+/// How much room the project's disk had: where there was none, all that follows
 /// fails, and by whatever it wanted to write.
 #[derive(Debug, Default, PartialEq)]
 struct Room {

@@ -44,8 +44,9 @@ pub(crate) trait Lessor: fmt::Debug + Send + Sync {
 /// in it.
 ///
 /// That is kept here and not in the lease, so that a frame is small wherever it
-/// goes. It is written while nobody has a lease, and read by who has one; the
-/// words are atomics for the compiler's sake, and private to the host.
+/// goes. It is written while nobody has a lease, but for damage that a pane adds, and
+/// read by who has one; the words are atomics for the compiler's sake, and private to
+/// the host.
 #[derive(Debug)]
 pub(crate) struct Slot {
     lessor: Arc<dyn Lessor>,
