@@ -83,13 +83,17 @@ fn run_within(limit: Duration, command: &mut Command, choice: Choice) -> Result<
     Ok(Ran { output, failure })
 }
 
-/// What failed, how, and the last error that it printed: for the report, far
-/// below the output.
+/// What failed, how, and the last error that it printed, with what it lists: for the
+/// report, far below the output.
 fn blame(command: &str, why: &str, output: &str) -> String {
-    match output.lines().rev().find(|line| line.starts_with("error: ")) {
-        Some(error) => format!("{command}: {why}: {error}"),
-        None => format!("{command}: {why}"),
-    }
+    let lines: Vec<&str> = output.lines().collect();
+    let Some(at) = lines.iter().rposition(|line| line.starts_with("error: ")) else {
+        return format!("{command}: {why}");
+    };
+    let listed = lines[at + 1..].iter().take_while(|line| line.starts_with(' '));
+    let listed = listed.filter(|_| lines[at].ends_with(':')).map(|line| line.trim());
+    let error: Vec<&str> = std::iter::once(lines[at]).chain(listed).collect();
+    format!("{command}: {why}: {}", error.join(" "))
 }
 
 /// `cargo test`
@@ -198,6 +202,11 @@ mod tests {
         assert_eq!(
             blame("cargo doc", "exit status: 1", output),
             "cargo doc: exit status: 1: error: two"
+        );
+        let output = "error: 2 targets failed:\n    `--test a`\n    `--test b`\nthe end\n";
+        assert_eq!(
+            blame("cargo test", "exit status: 101", output),
+            "cargo test: exit status: 101: error: 2 targets failed: `--test a` `--test b`"
         );
     }
 

@@ -82,14 +82,31 @@ pub(crate) fn worth_showing() -> impl FnMut(&str) -> bool + Send {
     }
 }
 
-/// What the tests printed that failed.
+/// What the tests printed that failed; of a binary that ended before it could tell
+/// which (a crash, a watchdog, no harness) all that it printed.
 pub(crate) fn failures(output: &str) -> Vec<&str> {
+    let mut failed = Vec::new();
     let mut part = Part::default();
-    let failed = output.lines().filter(|line| {
+    // Of the binary that runs.
+    let (mut all, mut told) = (Vec::new(), false);
+    for line in output.lines() {
+        if line.trim_start().starts_with("Running ") || line.trim_start().starts_with("Doc-tests ")
+        {
+            (part, told) = (Part::default(), false);
+            all.clear();
+        }
         part = part.next(line);
-        part == Part::Failures
-    });
-    failed.collect()
+        all.push(line);
+        if part == Part::Failures {
+            told = true;
+            failed.push(line);
+        } else if line.starts_with("error: test failed") && !told {
+            failed.append(&mut all);
+            // What cargo knows of its end.
+            part = Part::Failures;
+        }
+    }
+    failed
 }
 
 impl TestsRan {
@@ -223,6 +240,25 @@ error: test failed";
         let wanted =
             ["failures:", "", "---- bad stdout ----", "left: 1", "", "failures:", "    bad", ""];
         assert_eq!(failures(output), wanted);
+    }
+
+    #[test]
+    fn a_binary_that_crashed_is_shown_whole() {
+        let crashed = "\
+     Running tests/death.rs (target/debug/deps/death-0123)
+running 2 tests
+test kill ... ok
+hung: back-off
+error: test failed, to rerun pass `--test death`
+
+Caused by:
+  process didn't exit successfully (signal: 6, SIGABRT: process abort signal)";
+        let fine = "\
+     Running tests/abuse.rs (target/debug/deps/abuse-0123)
+test chatter ... ok
+test result: ok. 1 passed; 0 failed; 0 ignored;";
+        let output = format!("{fine}\n{crashed}\n{fine}\n");
+        assert_eq!(failures(&output), crashed.lines().collect::<Vec<_>>());
     }
 
     const OUTPUT: &str = "\
