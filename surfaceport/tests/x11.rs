@@ -4,12 +4,14 @@
 
 mod support;
 
-use support::desk::{AT, Desk, HOST, SMALL, desk, run_until, sub_window, view};
+use std::time::{Duration, Instant};
+
+use support::desk::{AT, Desk, HOST, LONG, SMALL, desk, run_until, sub_window, view};
 use support::pattern::{Mark, child_number, patterned};
 use support::{run_child, start};
 use surfaceport::{
-    Applied, Error, Fit, Pane, PaneError, Placement, Rect, ResizePolicy, Scale, Session, Size,
-    View, X11Pane, X11Path,
+    Applied, Damage, Deadline, Error, Fit, Pane, PaneError, Placement, PresentMode, Rect, Renderer,
+    ResizePolicy, Scale, Session, Size, SwapchainDescriptor, Timestamp, View, X11Pane, X11Path,
 };
 use x11rb::protocol::xproto::{ChangeWindowAttributesAux, ConnectionExt as _, EventMask};
 
@@ -18,7 +20,42 @@ const BLACK: [u8; 3] = [0; 3];
 /// Not a test of its own: what the others start.
 #[test]
 fn child() {
-    run_child(&[("patterned", patterned)]);
+    run_child(&[("patterned", patterned), ("filling", filling)]);
+}
+
+/// The side of a cell.
+const CELL: u32 = 20;
+const CELLS: u32 = SMALL.width / CELL * (SMALL.height / CELL);
+
+/// The colour of cell `n` from frame `n` on.
+fn cell_colour(n: u32) -> [u8; 3] {
+    [255, n.to_le_bytes()[0], 7]
+}
+
+/// A grid of which each frame fills one cell more: only that one has changed.
+fn filling() -> Result<(), Error> {
+    let renderer = Renderer::connect()?;
+    let descriptor = SwapchainDescriptor::new(SMALL).slots(4).mode(PresentMode::Fifo);
+    let swapchain = renderer.swapchain(descriptor)?;
+    for frame in 0..CELLS {
+        let mut canvas = swapchain.acquire(Deadline::NEVER)?;
+        for (y, row) in (0..).zip(canvas.rows_mut()) {
+            for (x, pixel) in (0..).zip(row.as_chunks_mut::<4>().0) {
+                let cell = y / CELL * (SMALL.width / CELL) + x / CELL;
+                let filled = if cell <= frame { cell_colour(cell) } else { HOST };
+                let [red, green, blue] = filled;
+                *pixel = [blue, green, red, 255];
+            }
+        }
+        canvas.present(Damage::from(cell_at(frame)))?;
+    }
+    while renderer.next_event(Deadline::NEVER)?.is_some() {}
+    Ok(())
+}
+
+fn cell_at(n: u32) -> Rect {
+    let across = SMALL.width / CELL;
+    Rect::new(n % across * CELL, n / across * CELL, CELL, CELL)
 }
 
 /// The pane shows a whole frame of this child's, of the pane's size.
@@ -158,7 +195,7 @@ fn formats_that_the_window_has_not_are_refused() {
             continue;
         }
         let error = loop {
-            match view.next_event(std::time::Duration::from_secs(20)) {
+            match view.next_event(Duration::from_secs(20)) {
                 Ok(event) => assert!(event.is_some(), "no refusal of {format}"),
                 Err(error) => break error,
             }
@@ -363,4 +400,42 @@ fn what_a_child_leaves_stays_until_the_next_one_draws() {
         assert_eq!(switches, 1, "in {shots} pictures");
         view.session_mut().forget_restarts();
     }
+}
+
+#[test]
+fn what_changed_in_a_frame_that_gave_way_is_shown_with_the_next() {
+    let Some(desk) = desk(800, 600, &[]) else { return };
+    let mut pane = desk.pane(SMALL);
+    let mut session = Session::spawn(start("filling")).unwrap();
+    let until = Instant::now() + LONG;
+    for n in 0..CELLS {
+        let lease = session.next_frame(LONG).unwrap().expect("a frame").into_lease();
+        let shared = lease.share();
+        let cell = Damage::from(cell_at(n));
+        assert!(n == 0 || shared.damage() == cell, "{n}: {:?}", shared.damage());
+        pane.present(lease).unwrap();
+        // The pane has missed more than whoever looks at each frame.
+        assert!(n == 0 || shared.damage() == cell, "{n}: {:?}", shared.damage());
+        drop(shared);
+        if n % 10 != 0 {
+            continue;
+        }
+        loop {
+            let stats = pane.stats();
+            if stats.shown + stats.superseded == u64::from(n) + 1 {
+                break;
+            }
+            assert!(Instant::now() < until, "{n}: {stats:?}");
+            pane.poll_tick(Timestamp::now()).unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let seen = desk.look_at_pane(SMALL);
+        for other in 0..CELLS {
+            let cell = cell_at(other);
+            let wanted = if other <= n { cell_colour(other) } else { HOST };
+            assert_eq!(seen.pixel(cell.x, cell.y), wanted, "cell {other} in frame {n}");
+        }
+    }
+    let stats = pane.stats();
+    assert!(stats.superseded > 0 && stats.host_copies == 0, "{stats:?}");
 }

@@ -119,6 +119,12 @@ impl Frame {
         self.lease.report(outcome);
     }
 
+    /// Adds what changed in frames that were taken but never shown. Nobody else has
+    /// a lease yet.
+    pub(crate) fn add_damage(&mut self, damage: &Damage) {
+        self.lease.add_damage(damage);
+    }
+
     /// What a [`Pane`](crate::Pane) takes.
     #[must_use]
     pub fn into_lease(self) -> Lease {

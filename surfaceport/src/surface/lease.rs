@@ -44,9 +44,9 @@ pub(crate) trait Lessor: fmt::Debug + Send + Sync {
 /// in it.
 ///
 /// That is kept here and not in the lease, so that a frame is small wherever it
-/// goes. It is written while nobody has a lease, but for damage that a pane adds, and
-/// read by who has one; the words are atomics for the compiler's sake, and private to
-/// the host.
+/// goes. It is written while nobody has a lease, or by who has the only one, and read
+/// by who has one; the words are atomics for the compiler's sake, and private to the
+/// host.
 #[derive(Debug)]
 pub(crate) struct Slot {
     lessor: Arc<dyn Lessor>,
@@ -177,8 +177,10 @@ impl Lease {
         self.slot.said.damage()
     }
 
-    /// Adds what changed in frames that were taken but never shown.
+    /// Adds what changed in frames that were taken but never shown, to the only lease
+    /// of a slot: whoever has another may be reading.
     pub(crate) fn add_damage(&mut self, damage: &Damage) {
+        debug_assert_eq!(self.slot.leases.load(Ordering::Relaxed), 1, "the lease is shared");
         let mut all = self.damage();
         all.union(damage);
         self.slot.said.set_damage(&all);

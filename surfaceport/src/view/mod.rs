@@ -309,7 +309,7 @@ impl<P: Pane> View<P> {
         self.ready && self.catches_up && !self.fifo && answers_earlier
     }
 
-    fn show(&mut self, frame: Frame) -> Result<(), Error> {
+    fn show(&mut self, mut frame: Frame) -> Result<(), Error> {
         if self.answers(&frame) {
             self.resizing = None;
             self.answered_by = None;
@@ -318,10 +318,9 @@ impl<P: Pane> View<P> {
         self.ready = self.is_behind(&frame);
         self.catches_up = false;
         self.fresh.take_if(|generation| *generation == id.generation);
-        let mut lease = frame.into_lease();
-        lease.add_damage(&self.missed);
+        frame.add_damage(&self.missed);
         self.missed = Damage::FULL;
-        let presented = self.pane.present(lease);
+        let presented = self.pane.present(frame.into_lease());
         self.heard(presented)?;
         self.missed = Damage::NONE;
         self.shown = Some(id);

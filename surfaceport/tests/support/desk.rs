@@ -16,7 +16,8 @@ use x11rb::rust_connection::RustConnection;
 use super::pattern::{Mark, STEP};
 use super::start;
 
-const LONG: Duration = Duration::from_secs(30);
+/// What nothing here takes.
+pub const LONG: Duration = Duration::from_secs(30);
 /// The usual pane.
 pub const SMALL: Size = Size::new(320, 200);
 /// A pane is placed here, unless a test moves it.

@@ -1,5 +1,6 @@
 //! The frames that a pane holds: until the server needs them no more.
 
+use crate::geometry::Damage;
 use crate::outcome::Outcome;
 use crate::surface::{Feedback, Lease};
 
@@ -11,6 +12,9 @@ use super::server::Request;
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) lease: Lease,
+    /// What changed since the frame that was on its way before it. Not the lease's:
+    /// whoever shares that one has not missed what this pane has.
+    pub(super) damage: Damage,
     feedback: Option<Feedback>,
     /// The last request that reads its surface.
     pub(super) last_read: Request,
@@ -21,7 +25,8 @@ pub(super) struct Held {
 impl Held {
     pub(super) fn new(mut lease: Lease) -> Self {
         let feedback = lease.take_feedback();
-        Self { lease, feedback, last_read: 0, busy: 0 }
+        let damage = lease.damage();
+        Self { lease, damage, feedback, last_read: 0, busy: 0 }
     }
 
     pub(super) fn key(&self) -> Key {

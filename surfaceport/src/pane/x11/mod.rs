@@ -381,7 +381,7 @@ impl X11Pane {
 
     /// Shows a frame in a window that is as it is to be.
     fn show(&mut self, held: Held) -> Result<(), Error> {
-        let damage = held.lease.damage();
+        let damage = held.damage;
         let (key, content, place) = self.admit(held)?;
         let fits = place.covers() || self.frames.window.is_some_and(|(_, old)| old == place);
         match content {
@@ -562,7 +562,7 @@ impl Pane for X11Pane {
         }
         self.stats.presented += 1;
         if let Some(old) = self.frames.next.take() {
-            held.lease.add_damage(&old.lease.damage());
+            held.damage.union(&old.damage);
             self.give_up(old, Outcome::Superseded);
         }
         self.frames.next = Some(held);
