@@ -10,8 +10,11 @@
 mod misbehave;
 mod support;
 
+use std::time::{Duration, Instant};
+
 use misbehave::bad::Bad;
 use misbehave::{bad, behaviours, faults, figures, gaps, host, page, table};
+use support::trace::PROGRESS;
 use table::{Behaviour, Start};
 
 /// Which behaviour a process is started for.
@@ -60,10 +63,17 @@ fn suffering_host() -> Result<(), surfaceport::Error> {
         (false, false) => 10,
         _ => 1,
     };
+    // Who asks for a number may wait for hours.
+    let tells = std::env::var_os("HOSTILE_ROUNDS").is_some();
     let rounds = support::parameter("HOSTILE_ROUNDS", rounds);
     let wanted = wanted();
     let mut host = host::Host::new();
+    let mut told = Instant::now();
     for round in 0..rounds {
+        if tells && told.elapsed() > Duration::from_secs(20) {
+            told = Instant::now();
+            eprintln!("{PROGRESS}{round} of {rounds} rounds");
+        }
         for behaviour in &wanted {
             host.suffer(behaviour);
         }

@@ -1,6 +1,7 @@
 //! System calls, counted from outside by strace.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -42,6 +43,9 @@ pub fn trace(role: &str, parameters: &[(&str, &str)]) -> Option<(String, Vec<Cal
     Some((output, calls(&text)))
 }
 
+/// What a role says on stderr with this before it, whoever waits sees at once.
+pub const PROGRESS: &str = "progress: ";
+
 /// Runs this test binary in a role, with nothing else in its process; gives
 /// what it printed.
 pub fn run_alone(role: &str, parameters: &[(&str, &str)]) -> String {
@@ -49,15 +53,30 @@ pub fn run_alone(role: &str, parameters: &[(&str, &str)]) -> String {
 }
 
 fn alone(command: &mut Command, role: &str, parameters: &[(&str, &str)]) -> String {
-    let output = command
+    let mut process = command
         .args(["--exact", "child", "--nocapture", "--test-threads=1"])
         .env(ROLE, role)
         .envs(parameters.iter().copied())
         .stdin(Stdio::null())
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
+    let errors = BufReader::new(process.stderr.take().unwrap());
+    let errors = std::thread::spawn(move || {
+        let mut all = String::new();
+        for line in errors.split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line);
+            if line.starts_with(PROGRESS) {
+                eprintln!("{line}");
+            }
+            all.extend([&line, "\n"]);
+        }
+        all
+    });
+    let output = process.wait_with_output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
+    let errors = errors.join().unwrap();
     assert!(output.status.success(), "{role}: {printed}{errors}");
     printed
 }
